@@ -1,0 +1,57 @@
+"""tutvae: autoencoders and VAEs for language, small enough to read in one sitting.
+
+A model is assembled from parts, each of which can be replaced on its own:
+
+    encoder     x -> features                     any keras.Model
+    posterior   features -> q(z|x)                GaussianPosterior, PointPosterior
+    prior       p(z)                              StandardNormal, GaussianMixture
+    decoder     z (and words so far) -> features  any keras.Model; for text a TextDecoder
+    readout     features -> logits                a dense layer, TiedReadout
+    likelihood  log p(x|z)                        bernoulli, gaussian, categorical ...
+    objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE, MMD
+    beta        weight of the KL, per step        a number, linear(...), Cyclical(...)
+
+Read the modules in this order: vae, training, distributions, likelihoods, objectives, text.
+"""
+
+from tutvae import distribute, evaluation, notebook
+from tutvae.autoencoder import Autoencoder
+from tutvae.batches import Batches, batches
+from tutvae.data import Grammar, load_data
+from tutvae.decoders import (
+    TextDecoder,
+    dense_decoder,
+    gru_decoder,
+    lstm_decoder,
+    transformer_decoder,
+)
+from tutvae.distributions import (
+    GaussianMixture,
+    GaussianPosterior,
+    Normal,
+    Point,
+    PointPosterior,
+    Posterior,
+    Prior,
+    StandardNormal,
+)
+from tutvae.encoders import (
+    code,
+    dense_encoder,
+    gru_encoder,
+    lstm_encoder,
+    transformer_encoder,
+)
+from tutvae.layers import TiedReadout
+from tutvae.likelihoods import bernoulli, categorical, gaussian, multinomial
+from tutvae.ngram import KneserNey
+from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
+from tutvae.pretrained import pretrained
+from tutvae.resume import Resume
+from tutvae.schedules import Cyclical, linear
+from tutvae.text import LanguageModel, TextAutoencoder, TextVAE
+from tutvae.tokenizer import CharTokenizer, Tokenizer, read_lines
+from tutvae.training import load_model
+from tutvae.vae import VAE, Draw
+
+__version__ = "0.1.0"

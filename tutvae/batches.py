@@ -1,0 +1,76 @@
+"""Batches of examples in an order that a resumed run can repeat."""
+
+import numpy as np
+import tensorflow as tf
+
+
+class Batches:
+    """Batches of the rows of an array, shuffled anew each epoch if a seed is given.
+
+    The order depends on the seed and the number of the epoch alone, so `Resume` can find
+    its place again. Token ids (integers, padded with 0 on the right) are put with sentences
+    of like length and trimmed to the longest of their batch: less padding, same result.
+
+    Args:
+        x: Array (N, ...).
+        batch_size: Examples per batch; the last batch may be smaller.
+        seed: Seed of the order; None keeps the order of x.
+
+    Raises:
+        ValueError: If x is empty or `batch_size` is below 1.
+    """
+
+    def __init__(self, x, batch_size=64, seed=None):
+        self.x, self.batch_size, self.seed = np.asarray(x), batch_size, seed
+        if len(self.x) == 0:
+            raise ValueError("no examples to batch: x is empty")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        self.is_tokens = self.x.ndim == 2 and self.x.dtype.kind in "iu"
+        self.epoch = 0  # of the next pass
+
+    def __len__(self):
+        return -(-len(self.x) // self.batch_size)
+
+    def __iter__(self):
+        """One pass. The next pass has another order, unless there is no seed."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        for rows in self.order(epoch):
+            batch = self.x[rows]
+            yield trim(batch) if self.is_tokens else batch
+
+    def order(self, epoch):
+        """The row numbers of each batch of an epoch."""
+        rows = np.arange(len(self.x))
+        if self.seed is None:
+            return [rows[i : i + self.batch_size] for i in self.starts()]
+        rng = np.random.default_rng([self.seed, epoch])
+        rng.shuffle(rows)
+        if self.is_tokens:
+            pool = 50 * self.batch_size  # sort within pools: batches stay random
+            lengths = (self.x != 0).sum(axis=1)
+            pools = [rows[i : i + pool] for i in range(0, len(rows), pool)]
+            rows = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools])
+        batches = [rows[i : i + self.batch_size] for i in self.starts()]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def starts(self):
+        return range(0, len(self.x), self.batch_size)
+
+    def dataset(self):
+        """As a tf.data.Dataset; each iteration of it is one pass."""
+        shape = (None, None) if self.is_tokens else (None, *self.x.shape[1:])
+        spec = tf.TensorSpec(shape, self.x.dtype)
+        data = tf.data.Dataset.from_generator(lambda: iter(self), output_signature=spec)
+        data = data.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return data.prefetch(2)
+
+
+def trim(tokens):
+    """Drop the columns that hold nothing but padding."""
+    return tokens[:, : max(1, int((tokens != 0).sum(axis=1).max()))]
+
+
+def batches(x, batch_size=64, seed=None):
+    """`Batches(x, batch_size, seed)`, which `fit` and `evaluate` take for an array."""
+    return Batches(x, batch_size, seed)

@@ -1,0 +1,186 @@
+"""Posteriors q(z|x) and priors p(z).
+
+A distribution is a NamedTuple of tensors, so it passes through Keras, tf.function and
+tf.distribute like any other tensors. A posterior is a layer that makes one.
+Shapes: B batch, K samples, D latent dimensions, C mixture components. Densities in nats.
+"""
+
+import math
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+register = keras.saving.register_keras_serializable("tutvae")
+LOG_2PI = math.log(2 * math.pi)
+
+
+def log_normal(z, mean, log_var):
+    """log N(z; mean, exp(log_var)) in nats, summed over the last axis."""
+    return -0.5 * ops.sum(log_var + (z - mean) ** 2 * ops.exp(-log_var) + LOG_2PI, axis=-1)
+
+
+def standard_normal(shape, seed):
+    """Draws of N(0, 1) from a SeedGenerator, different on every replica of a strategy.
+
+    Replicas share the state of the generator; its plain draws would be the same on all.
+    """
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1 or tf.distribute.in_cross_replica_context():
+        return keras.random.normal(shape, seed=seed)
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    key = tf.random.experimental.stateless_fold_in(tf.cast(seed.next(), "int32"), replica)
+    return tf.random.stateless_normal(shape, key)
+
+
+class Normal(NamedTuple):
+    """A Gaussian with diagonal covariance; the last axis holds its dimensions."""
+
+    mean: tf.Tensor  # (B, D)
+    log_var: tf.Tensor  # (B, D)
+
+    def sample(self, k, seed):
+        """k reparameterised draws, (B, K, D) (Kingma & Welling 2014, arXiv:1312.6114)."""
+        b, d = ops.shape(self.mean)
+        eps = standard_normal((b, k, d), seed)
+        return self.mean[:, None] + ops.exp(0.5 * self.log_var[:, None]) * eps
+
+    def log_prob(self, z):
+        """log density in nats: (B, K, D) -> (B, K)."""
+        return log_normal(z, self.mean[:, None], self.log_var[:, None])
+
+
+class Point(NamedTuple):
+    """All mass on one point: the posterior of an ordinary autoencoder."""
+
+    mean: tf.Tensor  # (B, D)
+
+    def sample(self, k, seed):
+        """The point, k times: (B, K, D)."""
+        return ops.repeat(self.mean[:, None], k, axis=1)
+
+    def log_prob(self, z):
+        """Zero: a point mass has no density, and this keeps it out of every sum."""
+        return ops.zeros_like(z[..., 0])
+
+
+class Posterior(keras.Layer):
+    """features (B, H) -> q(z|x). Subclasses name their linear `heads` and give `call`."""
+
+    heads = ()
+
+    def __init__(self, latent_dim, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)  # not float16, where exp(12) overflows
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim is {latent_dim}; it must be at least 1")
+        self.latent_dim = latent_dim
+        for name in self.heads:
+            setattr(self, name, keras.layers.Dense(latent_dim, dtype=dtype, name=name))
+
+    def build(self, shape):
+        for name in self.heads:
+            getattr(self, name).build(shape)
+
+    def get_config(self):
+        return {**super().get_config(), "latent_dim": self.latent_dim}
+
+
+@register
+class GaussianPosterior(Posterior):
+    """q(z|x) = N(mean, diag exp(log_var)), both linear in the encoder's features.
+
+    Args:
+        latent_dim: D, the number of dimensions of z.
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114.
+    """
+
+    heads = ("mean", "log_var")
+
+    def call(self, features):
+        return Normal(self.mean(features), self.log_var(features))
+
+
+@register
+class PointPosterior(Posterior):
+    """q(z|x) = all mass on mean(x), linear in the encoder's features.
+
+    With `beta=0` the model is a plain autoencoder; with `beta > 0` the "KL" is -log p(z),
+    a penalty on the size of the code (Ghosh et al. 2020, arXiv:1903.12436).
+
+    Args:
+        latent_dim: D, the number of dimensions of z.
+    """
+
+    heads = ("mean",)
+
+    def call(self, features):
+        return Point(self.mean(features))
+
+
+class Prior(keras.Layer):
+    """p(z). Subclasses give `call` (the log density) and `sample`."""
+
+    def __init__(self, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
+
+    def call(self, z):
+        """log p(z) in nats: (B, K, D) -> (B, K)."""
+        raise NotImplementedError
+
+    def sample(self, shape, seed):
+        """Draws of the given shape, whose last axis is D."""
+        raise NotImplementedError
+
+    def kl(self, q, z):
+        """KL(q || p) as columns that sum to it; here one Monte Carlo column, (B, 1)."""
+        return ops.mean(q.log_prob(z) - self(z), axis=1, keepdims=True)
+
+
+@register
+class StandardNormal(Prior):
+    """p(z) = N(0, I), with the KL to a Normal in closed form, one column per dimension."""
+
+    def call(self, z):
+        return log_normal(z, 0.0, ops.zeros_like(z))
+
+    def sample(self, shape, seed):
+        return standard_normal(shape, seed)
+
+    def kl(self, q, z):
+        if not isinstance(q, Normal):
+            return super().kl(q, z)
+        return 0.5 * (q.mean**2 + ops.exp(q.log_var) - 1.0 - q.log_var)
+
+
+@register
+class GaussianMixture(Prior):
+    """p(z) = mean over c of N(z; mean_c, exp(log_var_c)), all learned.
+
+    Args:
+        components: C, the number of Gaussians, equally likely.
+        latent_dim: D, the number of dimensions of z.
+    """
+
+    def __init__(self, components, latent_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.components, self.latent_dim = components, latent_dim
+        shape = (components, latent_dim)
+        wide = keras.initializers.RandomNormal(stddev=1.0, seed=0)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer=wide)
+        self.log_var = self.add_weight(name="log_var", shape=shape, initializer="zeros")
+        self.built = True
+
+    def call(self, z):
+        log_n = log_normal(z[..., None, :], self.mean, self.log_var)  # (B, K, C)
+        return ops.logsumexp(log_n, axis=-1) - math.log(self.components)
+
+    def sample(self, shape, seed):
+        c = keras.random.randint(shape[:-1], 0, self.components, seed=seed)
+        mean, log_var = ops.take(self.mean, c, axis=0), ops.take(self.log_var, c, axis=0)
+        return mean + ops.exp(0.5 * log_var) * standard_normal(shape, seed)
+
+    def get_config(self):
+        sizes = {"components": self.components, "latent_dim": self.latent_dim}
+        return {**super().get_config(), **sizes}

@@ -1,0 +1,240 @@
+"""What a trained model has learned, in numbers: likelihood, use of z, quality of text."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tutvae.batches import trim
+from tutvae.tokenizer import Tokenizer
+
+# Likelihood and use of the latent variable
+
+
+def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
+    """How well a VAE fits the examples x, and how much of z it uses.
+
+    Encodes x once, draws the samples in chunks (memory does not grow with `samples`), and
+    shows progress.
+
+    Args:
+        vae: `VAE` or `TextVAE`.
+        x: Array (N, ...), token ids for a `TextVAE`.
+        samples: Importance samples per example.
+        batch_size: Examples at a time.
+        rows: Latent vectors decoded at a time, `batch_size` times the samples of a chunk.
+        verbose: 0 shows no progress.
+
+    Returns:
+        A dict, in nats per example:
+        `elbo_nll`, -ELBO with beta 1, the bound on -log p(x);
+        `iw_nll`, the tighter bound with `iw_samples` (Burda et al. 2016, arXiv:1509.00519);
+        `nll`, -E log p(x|z), the distortion; `kl`, the rate, KL(q(z|x) || p(z));
+        `mi`, mutual information of x and z under q (`mutual_information`);
+        `au`, active units (`active_units`). For token ids also `ppl_elbo` and `ppl_iw`,
+        perplexity per token with END counted.
+    """
+    x = np.asarray(x)
+    if len(x) == 0:
+        raise ValueError("no examples to evaluate: x is empty")
+    q = posteriors(vae, x, batch_size)
+    log_px, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
+    z = type(q)(*map(tf.constant, q)).sample(1, keras.random.SeedGenerator(0))
+    kl = float(np.mean(ops.sum(vae.prior.kl(type(q)(*map(tf.constant, q)), z), axis=1)))
+    nll, iw_nll = -float(np.mean(log_px)), -float(np.mean(log_w))
+    numbers = {
+        "elbo_nll": nll + kl,
+        "iw_nll": iw_nll,
+        "iw_samples": samples,
+        "nll": nll,
+        "kl": kl,
+        "mi": mutual_information(q),
+        "au": active_units(q.mean),
+    }
+    if hasattr(vae, "tokenizer"):
+        numbers["ppl_elbo"] = perplexity(numbers["elbo_nll"], x)
+        numbers["ppl_iw"] = perplexity(iw_nll, x)
+    return numbers
+
+
+def posteriors(vae, x, batch_size=64):
+    """q(z|x) of every example: a distribution whose fields are arrays (N, D)."""
+    encode = tf.function(lambda x: vae.posterior(vae.encoder(x)), reduce_retracing=True)
+    parts = [encode(batch) for batch in in_batches(vae, x, batch_size)]
+    return type(parts[0])(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+
+
+def log_weights(vae, x, q, samples, batch_size=64, rows=640, verbose=0):
+    """Monte Carlo log-likelihoods of each example, in nats.
+
+    Returns:
+        The mean of log p(x|z) over the samples (N,), and the importance-weighted
+        log mean of p(x, z) / q(z|x) (N,).
+    """
+    noise = keras.random.SeedGenerator(vae.seed)
+    chunk = max(1, min(samples, rows // batch_size))
+
+    @tf.function(reduce_retracing=True)
+    def score(x, q, k):
+        z = q.sample(k, noise)
+        log_px = vae.log_likelihood(
+            ops.repeat(x, k, axis=0), ops.reshape(z, (-1, z.shape[-1]))
+        )
+        log_px = ops.reshape(log_px, (-1, k))
+        log_w = log_px + vae.prior(z) - q.log_prob(z)
+        return ops.sum(log_px, axis=1), ops.logsumexp(log_w, axis=1)
+
+    bar = keras.utils.Progbar(len(x), verbose=verbose)
+    means, totals = [], []
+    for i, batch in enumerate(in_batches(vae, x, batch_size)):
+        here = slice(i * batch_size, i * batch_size + len(batch))
+        q_here = type(q)(*(tf.constant(field[here]) for field in q))
+        total, log_total = 0.0, np.full(len(batch), -np.inf)
+        for done in range(0, samples, chunk):
+            s, log_s = score(tf.constant(batch), q_here, min(chunk, samples - done))
+            total, log_total = total + s.numpy(), np.logaddexp(log_total, log_s.numpy())
+        means.append(total / samples)
+        totals.append(log_total - math.log(samples))
+        bar.add(len(batch))
+    return np.concatenate(means), np.concatenate(totals)
+
+
+def in_batches(vae, x, batch_size):
+    for i in range(0, len(x), batch_size):
+        batch = x[i : i + batch_size]
+        yield trim(batch) if hasattr(vae, "tokenizer") else batch
+
+
+def mutual_information(q, samples=10_000, block=1000, seed=0):
+    """I(x; z) under q in nats: mean of log q(z|x) - log q(z), with q(z) the mean of q(z|x).
+
+    q(z) is the aggregate posterior of all N examples; z comes from `samples` of them at
+    most. It is computed as matrix products over blocks, in memory `block` times N. At most
+    log N; when it is near 0, noise may make it negative.
+
+    Args:
+        q: `Normal` with fields (N, D).
+
+    Source: Hoffman & Johnson 2016; as evaluated by He et al. 2019, arXiv:1901.05534.
+    """
+    if not hasattr(q, "log_var"):
+        return float("nan")  # a point mass has no density
+    mean, log_var = np.asarray(q.mean, "float64"), np.asarray(q.log_var, "float64")
+    rng = np.random.default_rng(seed)
+    n = len(mean)
+    rows = rng.permutation(n)[:samples]
+    z = mean[rows] + np.exp(0.5 * log_var[rows]) * rng.normal(
+        size=(len(rows), mean.shape[1])
+    )
+    precision = np.exp(-log_var)
+    constant = -0.5 * (log_var + mean**2 * precision + math.log(2 * math.pi)).sum(axis=1)
+
+    def log_q(z):  # (M, D) -> (M, N): log q(z_m | x_n)
+        return -0.5 * z**2 @ precision.T + z @ (mean * precision).T + constant
+
+    total = 0.0
+    for i in range(0, len(rows), block):
+        table = log_q(z[i : i + block])
+        own = table[np.arange(len(table)), rows[i : i + block]]
+        top = table.max(axis=1)
+        log_aggregate = top + np.log(np.exp(table - top[:, None]).mean(axis=1))
+        total += (own - log_aggregate).sum()
+    return float(total / len(rows))
+
+
+def active_units(means, threshold=0.01):
+    """How many dimensions of the posterior mean (N, D) vary by more than `threshold`.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
+    """
+    return int((np.var(np.asarray(means), axis=0) > threshold).sum())
+
+
+def perplexity(nll, tokens):
+    """exp of the mean NLL per predicted token: END counted, START and padding not.
+
+    Args:
+        nll: Mean NLL in nats per sentence.
+        tokens: ids (N, T) of those sentences.
+    """
+    predicted = np.sum(np.asarray(tokens)[:, 1:] != 0)
+    return float(np.exp(nll * len(tokens) / predicted))
+
+
+# Quality of text. Sentences are strings; they are compared as lists of tokens.
+
+
+def bleu(references, hypotheses, split=Tokenizer.split):
+    """Corpus BLEU-4 without smoothing, in [0, 1] (Papineni et al. 2002), by NLTK.
+
+    Args:
+        references, hypotheses: N sentences each, one reference per hypothesis.
+        split: Function, sentence -> tokens; `CharTokenizer.split` for Chinese.
+    """
+    from nltk.translate.bleu_score import corpus_bleu
+
+    if len(references) != len(hypotheses):
+        raise ValueError(f"{len(references)} references for {len(hypotheses)} hypotheses")
+    with (
+        warnings.catch_warnings()
+    ):  # that no 4-gram matches at all is a fact, not an accident
+        warnings.simplefilter("ignore")
+        score = corpus_bleu(
+            [[split(r)] for r in references], [split(h) for h in hypotheses]
+        )
+    return float(score)
+
+
+def exact_match(references, hypotheses, split=Tokenizer.split):
+    """Share of hypotheses whose tokens are those of their reference."""
+    pairs = zip(references, hypotheses, strict=True)
+    return float(np.mean([split(r) == split(h) for r, h in pairs]))
+
+
+def reconstruction(model, sentences, **how):
+    """BLEU-4 and exact match of what a model says back, greedily by default.
+
+    Args:
+        model: `TextVAE` (decodes from the posterior mean) or `TextAutoencoder`.
+        sentences: Strings.
+
+    Returns:
+        {"bleu4": ..., "exact_match": ...}, both in [0, 1].
+    """
+    said, split = model.reconstruct(sentences, **how), model.tokenizer.split
+    return {
+        "bleu4": bleu(sentences, said, split),
+        "exact_match": exact_match(sentences, said, split),
+    }
+
+
+def distinct(sentences, n=2, split=Tokenizer.split):
+    """Distinct n-grams over all n-grams (Li et al. 2016, arXiv:1510.03055)."""
+    grams = [g for s in sentences for g in ngrams(split(s), n)]
+    return len(set(grams)) / max(1, len(grams))
+
+
+def ngrams(tokens, n):
+    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+
+
+def self_bleu(sentences, limit=200, split=Tokenizer.split):
+    """Mean BLEU-4 of each sentence against all others: high means little variety.
+
+    Source: Zhu et al. 2018, arXiv:1802.01886.
+
+    Args:
+        sentences: Strings; the first `limit` are used, as the cost grows with their square.
+    """
+    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+
+    tokens = [split(s) for s in sentences[:limit]]
+    smooth = SmoothingFunction().method1
+    scores = [
+        sentence_bleu(tokens[:i] + tokens[i + 1 :], t, smoothing_function=smooth)
+        for i, t in enumerate(tokens)
+    ]
+    return float(np.mean(scores))

@@ -1,0 +1,127 @@
+"""What the pages of the book share: a seed, one look for figures, tables, glued numbers.
+
+Nothing here is needed to build or train a model. Matplotlib and IPython are imported when a
+function first needs them, because the package itself does not depend on them.
+"""
+
+import html
+import numbers
+import os
+
+import keras
+
+# Okabe & Ito's palette, told apart with every common kind of colour blindness; without its
+# yellow, which is too pale on white.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+STYLE = {
+    "figure.dpi": 96,
+    "figure.figsize": (6.4, 3.6),
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",  # readable on a dark page too
+    "savefig.facecolor": "white",
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.alpha": 0.3,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+}
+
+
+def start(seed=0):
+    """Seed Python, NumPy and Keras, and set the look of figures: the first call of a page.
+
+    Args:
+        seed: int; the environment variable `TUTVAE_SEED`, where set, is added to it: so a
+            page can be run with other random numbers without being edited.
+
+    Returns:
+        The seed used, for whatever takes a seed of its own.
+
+    Example:
+        >>> seed = tv.notebook.start()
+    """
+    import matplotlib.pyplot as plt
+
+    seed = seed + int(os.environ.get("TUTVAE_SEED", 0))
+    keras.utils.set_random_seed(seed)
+    plt.rcParams.update(STYLE)
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS)
+    return seed
+
+
+def table(rows, header, caption, lang=None, digits=2):
+    """A captioned table that screen readers can follow.
+
+    Args:
+        rows: iterable of rows; a cell is a string, an integer or a float.
+        header: list of column titles, one for each cell of a row.
+        caption: one sentence that says what the table shows.
+        lang: dict from column title to language tag, e.g. `{"Chinese": "zh"}`; needed for
+            text that is not English, so that browsers choose its font and voice.
+        digits: decimals shown of a float.
+
+    Returns:
+        An `IPython.display.HTML`; let it be the last value of the cell.
+
+    Raises:
+        ValueError: a row has more or fewer cells than the header, or `lang` names a column
+            that is not in it.
+
+    Example:
+        >>> tv.notebook.table([["unigram", 640.1]], ["model", "perplexity"], "Baselines.")
+    """
+    from IPython.display import HTML
+
+    lang = lang or {}
+    if unknown := set(lang) - set(header):
+        raise ValueError(f"lang names {sorted(unknown)}, not among the columns {header}")
+    head = "".join(f'<th scope="col">{html.escape(str(title))}</th>' for title in header)
+    body = []
+    for row in map(list, rows):
+        if len(row) != len(header):
+            raise ValueError(f"a row has {len(row)} cells, the header {len(header)}: {row}")
+        cells = [
+            _cell(value, lang.get(title), digits)
+            for value, title in zip(row, header, strict=True)
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return HTML(
+        f'<div class="tutvae-table"><table><caption>{html.escape(caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(body)
+        + "\n</tbody></table></div>"
+    )
+
+
+def _cell(value, lang, digits):
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return f'<td style="text-align: right">{value:,}</td>'
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f'<td style="text-align: right">{value:,.{digits}f}</td>'
+    tag = f' lang="{html.escape(lang)}"' if lang else ""
+    return f'<td{tag} style="text-align: left">{html.escape(str(value))}</td>'
+
+
+def glue(name, value, fmt=""):
+    """Store a value under a name, by which prose quotes it with the role `glue:text`.
+
+    The cell shows nothing; outside the book the call has no effect.
+
+    Args:
+        name: str, unique in the page.
+        value: anything that `format` accepts.
+        fmt: format specification such as `".1f"`.
+
+    Example:
+        >>> tv.notebook.glue("elbo-gap", 0.1234, ".2f")
+    """
+    from IPython.display import display
+
+    prefix = "application/papermill.record/"  # the mark by which MyST-NB finds glued values
+    display(
+        {f"{prefix}text/plain": repr(format(value, fmt))},
+        raw=True,
+        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
+    )

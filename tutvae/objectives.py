@@ -1,0 +1,117 @@
+"""Objectives: what training minimises, as one number per example.
+
+An objective turns a `Draw` into losses: (draw, beta) -> (B,), in nats. To add one, write a
+frozen dataclass with `__call__`; its fields are its hyperparameters, saved with the model.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+register = keras.saving.register_keras_serializable("tutvae")
+
+
+class Objective:
+    """A loss per example. `samples` is how many z the model draws for each x."""
+
+    samples = 1
+
+    def __call__(self, draw, beta):
+        """`Draw`, weight of the KL -> (B,)."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@register
+@dataclass(frozen=True)
+class ELBO(Objective):
+    """-E log p(x|z) + beta KL(q || p).
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
+    """
+
+    samples: int = 1
+
+    def __call__(self, draw, beta):
+        return -ops.mean(draw.log_px, axis=1) + beta * ops.sum(draw.kl, axis=-1)
+
+
+@register
+@dataclass(frozen=True)
+class FreeBits(Objective):
+    """The ELBO, where a dimension pays no KL below `floor` nats (mean over the batch).
+
+    Source: Kingma et al. 2016, arXiv:1606.04934.
+    """
+
+    floor: float = 0.25
+    samples: int = 1
+
+    def __call__(self, draw, beta):
+        kl = ops.maximum(ops.mean(draw.kl, axis=0), self.floor)
+        return -ops.mean(draw.log_px, axis=1) + beta * ops.sum(kl)
+
+
+@register
+@dataclass(frozen=True)
+class FreeRate(Objective):
+    """The ELBO, where the whole KL of a batch costs nothing more below `floor` nats.
+
+    Unlike `FreeBits` it leaves open which dimensions carry the information.
+    Source: the total form of Kingma et al. 2016, arXiv:1606.04934.
+    """
+
+    floor: float = 8.0
+    samples: int = 1
+
+    def __call__(self, draw, beta):
+        rate = ops.mean(ops.sum(draw.kl, axis=-1))
+        return -ops.mean(draw.log_px, axis=1) + beta * ops.maximum(rate, self.floor)
+
+
+@register
+@dataclass(frozen=True)
+class IWAE(Objective):
+    """-log mean over k of p(x, z_k) / q(z_k|x), a tighter bound than the ELBO.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
+    """
+
+    samples: int = 8
+
+    def __call__(self, draw, beta):
+        log_w = draw.log_px + beta * (draw.log_pz - draw.log_qz)
+        return math.log(self.samples) - ops.logsumexp(log_w, axis=1)
+
+
+@register
+@dataclass(frozen=True)
+class MMD(Objective):
+    """-E log p(x|z) + beta weight MMD^2(q(z), p(z)), between samples of the batch.
+
+    Source: Zhao et al. 2017, arXiv:1706.02262; Tolstikhin et al. 2018, arXiv:1711.01558.
+    """
+
+    weight: float = 100.0
+    samples: int = 1
+
+    def __call__(self, draw, beta):
+        q, p = draw.z[:, 0], draw.z_prior[:, 0]
+        gap = mean_kernel(q, q) + mean_kernel(p, p) - 2.0 * mean_kernel(q, p)
+        return -ops.mean(draw.log_px, axis=1) + beta * self.weight * gap
+
+
+def mean_kernel(a, b):
+    """Mean inverse multiquadratic kernel between two sets of points, (B, D) and (B, D)."""
+    scale = 2.0 * ops.shape(a)[-1]
+    squares = ops.sum((a[:, None] - b[None]) ** 2, axis=-1)
+    return ops.mean(scale / (scale + squares))

@@ -1,0 +1,188 @@
+"""Stop at any moment, start again, and get the same weights, bit for bit."""
+
+import io
+import json
+import os
+import pathlib
+import zipfile
+
+import keras
+import numpy as np
+
+FORMAT = 1
+
+
+class Resume(keras.callbacks.Callback):
+    """Saves the whole state of a training, and continues it when the program runs again.
+
+    The state is: weights, optimizer, every random seed (noise, dropout), the running means
+    of the epoch, the place in the shuffled data, the state of other callbacks, and History.
+    A resumed run equals an uninterrupted one bit for bit on a CPU. When the run had
+    finished, `fit` only loads it.
+
+    Args:
+        path: File of the state, replaced in one step: it is never half-written.
+        data: The `Batches` given to `fit`.
+        callbacks: Other callbacks whose state matters: EarlyStopping, ReduceLROnPlateau ...
+        every: Save after so many batches, besides the start of each epoch.
+
+    Raises:
+        ValueError: From `fit`, if the file is truncated, altered, or of another model.
+
+    Example:
+
+    >>> data = tv.batches(tokens, 64, seed=0)
+    >>> stop = keras.callbacks.EarlyStopping("val_elbo", mode="max", patience=2)
+    >>> resume = tv.Resume("~/.cache/tutvae/run.npz", data, [stop], every=200)
+    >>> vae.fit(data, validation_data=valid, epochs=50, callbacks=[stop, resume])
+    """
+
+    def __init__(self, path, data, callbacks=(), every=200):
+        super().__init__()
+        self.path = pathlib.Path(path).expanduser()
+        self.data, self.callbacks, self.every = data, list(callbacks), every
+        self.loaded = None  # what the file says, until it has been put in place
+
+    # What Keras calls.
+
+    def on_train_begin(self, logs=None):
+        self.first_pass = self.data.epoch  # passes made before this fit
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        self.loaded = self.read()
+        if self.loaded is None:
+            return
+        finished = self.loaded["stopped"] or self.loaded["epoch"] >= self.params["epochs"]
+        self.model._initial_epoch = (
+            self.params["epochs"] if finished else self.loaded["epoch"]
+        )
+        if finished:
+            self.restore()
+            self.restore_callbacks()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.batch = epoch, 0
+        if self.loaded is not None:
+            self.restore()
+            self.restore_callbacks()
+            self.skip(self.loaded["batch"])
+            self.batch, self.loaded = self.loaded["batch"], None
+        elif epoch or self.model.optimizer.iterations:
+            self.save()
+        self.data.epoch = self.first_pass + epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch < self.batch:
+            return  # was done before the interruption
+        self.batch = batch + 1
+        if self.batch % self.every == 0:
+            self.save()
+
+    def on_train_end(self, logs=None):
+        if self.loaded is not None:  # the run had finished: History was reset after loading
+            self.restore_callbacks()
+            return
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.save(stopped=bool(self.model.stop_training))
+
+    # The state.
+
+    def variables(self):
+        """Everything that training changes, in a fixed order."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def save(self, stopped=False):
+        observers = [self.model.history, *self.callbacks]
+        note = {
+            "format": FORMAT,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "stopped": stopped,
+            "callbacks": [plain_state(c) for c in observers],
+        }
+        arrays = {f"v{i}": np.array(v) for i, v in enumerate(self.variables())}
+        for i, callback in enumerate(self.callbacks):  # EarlyStopping(restore_best_weights)
+            for j, best in enumerate(getattr(callback, "best_weights", None) or []):
+                arrays[f"best{i}_{j}"] = best
+        buffer = io.BytesIO()
+        np.savez(buffer, note=json.dumps(note), **arrays)
+        write_atomically(self.path, buffer.getvalue())
+
+    def read(self):
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                state = {
+                    **json.loads(str(file["note"])),
+                    "arrays": {k: file[k] for k in file},
+                }
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{self.path} is truncated or altered ({error}). Delete it to start "
+                "anew, or put back a good copy."
+            ) from error
+        shapes = [
+            state["arrays"][f"v{i}"].shape
+            for i in range(len(self.variables()))
+            if f"v{i}" in state["arrays"]
+        ]
+        if state["format"] != FORMAT or shapes != [
+            tuple(v.shape) for v in self.variables()
+        ]:
+            raise ValueError(
+                f"{self.path} holds the state of another model. Build the model as "
+                "it was, or choose another path."
+            )
+        return state
+
+    def restore(self):
+        for i, variable in enumerate(self.variables()):
+            variable.assign(self.loaded["arrays"][f"v{i}"])
+
+    def restore_callbacks(self):
+        observers = [self.model.history, *self.callbacks]
+        for i, (observer, note) in enumerate(
+            zip(observers, self.loaded["callbacks"], strict=True)
+        ):
+            vars(observer).update(note)
+            best = [
+                v for k, v in self.loaded["arrays"].items() if k.startswith(f"best{i - 1}_")
+            ]
+            if i and best:
+                observer.best_weights = best
+
+    def skip(self, batches):
+        """Let the first batches of this epoch pass by: they have been learned from."""
+        train, left = self.model.train_function, batches
+
+        def train_function(batch):
+            nonlocal left
+            if left == 0:
+                self.model.train_function = train
+                return train(batch)
+            left -= 1
+            return self.model.get_metrics_result()
+
+        self.model.train_function = train_function
+
+
+def plain_state(callback):
+    """The attributes of a callback that are numbers, texts, or lists and dicts of them."""
+    state = {}
+    for name, value in vars(callback).items():
+        if name.startswith("_") or name in ("model", "params", "monitor_op"):
+            continue
+        try:
+            state[name] = json.loads(json.dumps(value, default=float))
+        except (TypeError, ValueError):
+            continue
+    return state
+
+
+def write_atomically(path, content):
+    """Write bytes to a file so that it is either all there or not there at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)

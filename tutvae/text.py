@@ -1,0 +1,232 @@
+"""Models of sentences: a VAE, an autoencoder and a language model, over one decoder.
+
+p(x|z) = product over t of p(x_t | x_<t, z), END counted, in nats per sentence.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tutvae import decoding
+from tutvae.autoencoder import Autoencoder
+from tutvae.layers import TiedReadout
+from tutvae.likelihoods import categorical
+from tutvae.tokenizer import END, PAD, UNK
+from tutvae.training import BaseModel
+from tutvae.vae import VAE
+
+register = keras.saving.register_keras_serializable("tutvae")
+
+
+class SentenceModel:
+    """What every model of sentences can do once it has a decoder, a readout, a tokenizer.
+
+    Mixed into a `BaseModel`, before it.
+    """
+
+    def add_text_parts(self, decoder, tokenizer, readout, word_dropout):
+        if not 0 <= word_dropout <= 1:
+            raise ValueError(f"word_dropout is {word_dropout}; it is a share, from 0 to 1")
+        self.decoder, self.tokenizer, self.word_dropout = decoder, tokenizer, word_dropout
+        self.readout = readout or keras.layers.Dense(
+            len(tokenizer), dtype="float32", name="readout"
+        )
+        if isinstance(self.readout, TiedReadout):
+            self.readout.tie(decoder.embedding)
+        if not self.readout.built:
+            self.readout.build((None, decoder.width))
+        self.write = tf.function(self.write_tokens, autograph=False, reduce_retracing=True)
+
+    def log_likelihood(self, x, z, training=False):
+        """log p(x|z) in nats per sentence: tokens (B, T), z (B, D) -> (B,)."""
+        given, target = x[:, :-1], x[:, 1:]
+        if training and self.word_dropout:
+            u = keras.random.uniform(ops.shape(given), seed=self.noise)
+            given = ops.where((u < self.word_dropout) & (given > END), UNK, given)
+        features = self.decoder([given, z], training=training)
+        real = tf.where(target != PAD)  # (N, 2): the softmax runs on real tokens only
+        logits = self.readout(tf.gather_nd(features, real))  # (N, V)
+        log_p = categorical(tf.gather_nd(target, real)[:, None], logits[:, None])
+        return tf.math.unsorted_segment_sum(log_p, real[:, 0], tf.shape(x)[0])
+
+    def check_tokens(self, tokens):
+        """Refuse ids that this model's tokenizer did not make."""
+        tokens = np.asarray(tokens)
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+            raise ValueError(
+                f"tokens have shape {tokens.shape} and dtype {tokens.dtype}; expected "
+                "whole numbers (N, T). Make them with tokenizer.encode(sentences)."
+            )
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(self.tokenizer):
+            raise ValueError(
+                f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
+                f"has {len(self.tokenizer)} entries. Encode with the model's own tokenizer."
+            )
+        return tokens
+
+    def fit(self, x=None, y=None, **kwargs):
+        """As `BaseModel.fit`, for ids (N, T) of `tokenizer.encode`, or their batches."""
+        if isinstance(x, np.ndarray):
+            self.check_tokens(x)
+        return super().fit(x, y, **kwargs)
+
+    def write_tokens(self, z, temperature, top_p, beams, seed):
+        length = self.tokenizer.length - 1
+        if beams > 1:
+            return decoding.beam(self.decoder, self.readout, z, length, beams)[0]
+        return decoding.sample(
+            self.decoder, self.readout, z, length, temperature, top_p, seed
+        )
+
+    def decode(self, z, temperature=0.0, top_p=1.0, beams=1, seed=0, batch_size=1024):
+        """Latent vectors -> sentences.
+
+        Args:
+            z: (N, D).
+            temperature: 0 writes the likeliest token each time (greedy); 1 draws from the
+                model's distribution.
+            top_p: Below 1, draws only from the likeliest tokens of this total probability.
+            beams: Above 1, searches for the likeliest sentence with that many hypotheses;
+                `temperature` and `top_p` are not used then.
+            seed: Seed of the draws.
+            batch_size: Sentences written at a time.
+
+        Returns:
+            N strings.
+
+        Raises:
+            ValueError: If `temperature`, `top_p` or `beams` is out of range.
+        """
+        if temperature < 0 or not 0 < top_p <= 1 or beams < 1:
+            raise ValueError(
+                f"temperature {temperature} must be >= 0, top_p {top_p} in (0, 1], beams "
+                f"{beams} >= 1"
+            )
+        z = np.asarray(z, "float32")
+        ids = []
+        for i in range(0, len(z), batch_size):
+            rows = tf.constant(z[i : i + batch_size])
+            settings = tf.constant(temperature, "float32"), float(top_p), int(beams)
+            ids.append(self.write(rows, *settings, tf.constant(seed + i, "int32")))
+        return self.tokenizer.decode(np.concatenate(ids)) if ids else []
+
+    def codes(self, sentences, batch_size=256):
+        """Sentences -> their codes (N, D): posterior means, in a VAE."""
+        tokens = self.tokenizer.encode(sentences)
+        rows = range(0, len(tokens), batch_size)
+        return np.concatenate([self.encode(tokens[i : i + batch_size]) for i in rows])
+
+    def reconstruct(self, sentences, **how):
+        """Sentences -> what `decode(codes(sentences), **how)` says of them."""
+        return self.decode(self.codes(sentences), **how)
+
+    def interpolate(self, first, last, steps=7, **how):
+        """Sentences on the straight line between the codes of two sentences."""
+        a, b = self.codes([first, last])
+        return self.decode(np.linspace(a, b, steps), **how)
+
+
+@register
+class TextVAE(SentenceModel, VAE):
+    """A VAE of sentences.
+
+    Args:
+        encoder: Model, tokens (B, T) -> features.
+        decoder: `TextDecoder`.
+        posterior: Layer, features -> q(z|x).
+        tokenizer: `Tokenizer`, saved with the model: a loaded model reads and writes text.
+        readout: Layer, features (N, H) -> logits (N, V). Defaults to a dense layer.
+        word_dropout: Share of the decoder's inputs hidden in training.
+        **kwargs: `prior`, `objective`, `beta`, `seed`: as in `VAE`.
+
+    Source: Bowman et al. 2016, arXiv:1511.06349.
+
+    Example:
+
+    >>> vae = tv.TextVAE(encoder, decoder, tv.GaussianPosterior(32), tokenizer)
+    >>> vae.compile("adam")
+    >>> vae.fit(tv.batches(tokenizer.encode(sentences), 64, seed=0), epochs=10)
+    >>> vae.generate(5)
+    """
+
+    parts = (
+        "encoder",
+        "decoder",
+        "posterior",
+        "tokenizer",
+        "readout",
+        "word_dropout",
+        "prior",
+        "objective",
+        "beta",
+    )
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        posterior,
+        tokenizer,
+        readout=None,
+        word_dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, posterior, likelihood=categorical, **kwargs)
+        self.add_text_parts(decoder, tokenizer, readout, word_dropout)
+
+    def generate(self, n, temperature=1.0, seed=0, **how):
+        """n new sentences: z from the prior, then `decode(z, temperature, seed=seed)`."""
+        noise = keras.random.SeedGenerator(seed)
+        z = self.prior.sample((n, self.posterior.latent_dim), noise)
+        return self.decode(z, temperature, seed=seed, **how)
+
+
+@register
+class TextAutoencoder(SentenceModel, Autoencoder):
+    """An autoencoder of sentences: no prior, so no `generate`.
+
+    Args:
+        encoder: Model, tokens (B, T) -> code (B, D); `tv.code(lstm_encoder(...), D)`.
+        decoder: `TextDecoder`.
+        tokenizer, readout, word_dropout: As in `TextVAE`.
+    """
+
+    parts = ("encoder", "decoder", "tokenizer", "readout", "word_dropout")
+
+    def __init__(
+        self, encoder, decoder, tokenizer, readout=None, word_dropout=0.0, **kwargs
+    ):
+        super().__init__(encoder, decoder, categorical, **kwargs)
+        self.add_text_parts(decoder, tokenizer, readout, word_dropout)
+
+
+@register
+class LanguageModel(SentenceModel, BaseModel):
+    """The decoder alone: p(x) = product over t of p(x_t | x_<t).
+
+    A recurrent (Mikolov et al. 2010) or Transformer language model.
+
+    Args:
+        decoder: `TextDecoder` with latent_dim 0.
+        tokenizer, readout, word_dropout: As in `TextVAE`.
+
+    `fit` logs `loss`: the mean of -log p(x) in nats per sentence, END counted.
+    """
+
+    parts = ("decoder", "tokenizer", "readout", "word_dropout")
+
+    def __init__(self, decoder, tokenizer, readout=None, word_dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.add_text_parts(decoder, tokenizer, readout, word_dropout)
+
+    def call(self, tokens, training=False):
+        """tokens (B, T) -> log p(x) in nats per sentence, (B,)."""
+        return self.log_likelihood(tokens, ops.zeros((ops.shape(tokens)[0], 0)), training)
+
+    def terms(self, x, training=False):
+        return {"loss": -self(x, training=training)}
+
+    def generate(self, n, temperature=1.0, seed=0, **how):
+        """n new sentences."""
+        return self.decode(np.zeros((n, 0)), temperature, seed=seed, **how)

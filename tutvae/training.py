@@ -1,0 +1,183 @@
+"""The one training step that every model of the book shares.
+
+A model says what a batch costs (`terms`); this module descends on it. It works with `fit`,
+callbacks, sample weights, mixed precision, `jit_compile` and `tf.distribute`.
+"""
+
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tutvae.batches import Batches
+
+serialize = keras.saving.serialize_keras_object
+deserialize = keras.saving.deserialize_keras_object
+
+
+class BaseModel(keras.Model):
+    """A model whose loss per example is computed by its own `terms`.
+
+    Subclasses give `terms`, name their constructor's arguments in `parts`, and list the
+    terms that `fit` reports in `logged`.
+    """
+
+    parts = ()  # constructor arguments, saved under the same names
+    logged = ()  # names of the terms to average and report, besides the loss
+
+    def __init__(self, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.noise = keras.random.SeedGenerator(seed)
+        self.trackers = [keras.metrics.Mean(name) for name in self.logged]
+        self.built = True  # parts come built, so saving needs no first batch
+
+    def terms(self, x, training=False):
+        """x -> {name: (B,)}: the `loss` that training minimises, and what is logged."""
+        raise NotImplementedError
+
+    def train_step(self, data):
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            terms = self.terms(x, training=True)
+            loss = ops.mean(terms["loss"] if weight is None else terms["loss"] * weight)
+            loss /= tf.distribute.get_strategy().num_replicas_in_sync  # gradients add up
+            loss = self.optimizer.scale_loss(loss)  # no effect except in mixed_float16
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply(gradients, self.trainable_weights)
+        return self.track(terms, weight)
+
+    def test_step(self, data):
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        return self.track(self.terms(x, training=False), weight)
+
+    def track(self, terms, weight=None):
+        """Update every running mean with one value per example, and return the means."""
+        for metric in self.metrics:
+            metric.update_state(terms[metric.name], sample_weight=weight)
+        return self.get_metrics_result()
+
+    def compile(self, optimizer="adam", *, jit_compile=None, **kwargs):
+        """As `keras.Model.compile`, without `loss` and `metrics`: the parts define both.
+
+        Args:
+            optimizer: Keras optimizer or its name.
+            jit_compile: Whether to compile with XLA. Off by default: XLA compiles anew for
+                every length of sentence, and draws other random numbers for the same seed,
+                so that a CPU and a GPU would disagree. `TUTVAE_JIT=1` turns the default on.
+
+        Raises:
+            ValueError: If `loss` or `metrics` is given.
+        """
+        for name in ("loss", "metrics", "weighted_metrics", "loss_weights"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"compile({name}=...) is not used by {type(self).__name__}: the loss "
+                    "follows from its likelihood and objective, and `terms` says what is "
+                    "logged. Pass the objective to the constructor."
+                )
+        if jit_compile is None:
+            jit_compile = os.environ.get("TUTVAE_JIT") == "1"
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def compile_from_config(self, config):
+        self.compile(**deserialize(config))  # Keras does this only for its own `compile`
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, *, sample_weight=None, validation_data=None, **kwargs):
+        """As `keras.Model.fit`; x is an array, a `tf.data.Dataset` or a `tv.batches(...)`.
+
+        Raises:
+            ValueError: If an array x is empty or holds NaN or infinite values.
+        """
+        check_array(x)
+        if isinstance(x, (Batches, tf.data.Dataset)):
+            kwargs["shuffle"] = False  # both bring their own order
+        if sample_weight is not None and y is None:
+            y = x  # Keras drops the weights when there is no y
+        return super().fit(
+            as_dataset(x),
+            y,
+            sample_weight=sample_weight,
+            validation_data=as_dataset(validation_data),
+            **kwargs,
+        )
+
+    def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
+        """As `keras.Model.evaluate`, for the same x as `fit`."""
+        check_array(x)
+        if sample_weight is not None and y is None:
+            y = x
+        return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """As `keras.Model.predict`, for the same x as `fit`."""
+        check_array(x)
+        return super().predict(as_dataset(x), **kwargs)
+
+    def get_config(self):
+        saved = {name: serialize(getattr(self, name)) for name in (*self.parts, "seed")}
+        return {**super().get_config(), **saved}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+    def save_own_variables(self, store):
+        for i, state in enumerate(seed_states(self)):  # Keras leaves them out,
+            store[f"seed_{i}"] = ops.convert_to_numpy(
+                state
+            )  # and noise would repeat itself
+
+    def load_own_variables(self, store):
+        for i, state in enumerate(seed_states(self)):
+            state.assign(store[f"seed_{i}"])
+
+
+def seed_states(model):
+    """The state of every random number generator in a model: its noise and its dropout."""
+    return [v for v in model.variables if v.name == "seed_generator_state"]
+
+
+def as_dataset(x):
+    """`Batches` -> tf.data.Dataset; anything else is left to Keras."""
+    return x.dataset() if isinstance(x, Batches) else x
+
+
+def check_array(x):
+    """Refuse an array that no model can learn from, before it is trained on."""
+    if not isinstance(x, np.ndarray):
+        return
+    if x.size == 0:
+        raise ValueError(f"x is empty: its shape is {x.shape}. Pass at least one example.")
+    if x.dtype.kind not in "fiub":
+        raise ValueError(
+            f"x has dtype {x.dtype}; a model needs numbers. Turn sentences into token ids "
+            "with Tokenizer.encode."
+        )
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        bad = int((~np.isfinite(x)).sum())
+        raise ValueError(
+            f"x holds {bad} NaN or infinite values. Remove or replace them, for example "
+            "with numpy.nan_to_num."
+        )
+
+
+def load_model(path):
+    """Load a model saved with `model.save("name.keras")`, without running code from it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated or altered, or is not a model of this package.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no model file at {path}; save one with model.save(...)")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read as a saved model ({type(error).__name__}: {error}). It "
+            "may be truncated or altered: fetch or save it again."
+        ) from error

@@ -1,0 +1,119 @@
+"""The variational autoencoder, independent of what x is."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from tutvae.distributions import StandardNormal
+from tutvae.likelihoods import bernoulli
+from tutvae.objectives import ELBO
+from tutvae.training import BaseModel
+
+
+class Draw(NamedTuple):
+    """What one stochastic pass says about B examples, with K samples of D dimensions."""
+
+    z: tf.Tensor  # (B, K, D) samples of q(z|x)
+    log_px: tf.Tensor  # (B, K) log p(x|z), nats
+    log_pz: tf.Tensor  # (B, K) log p(z), nats
+    log_qz: tf.Tensor  # (B, K) log q(z|x), nats
+    kl: tf.Tensor  # (B, D) KL(q || p) by dimension, or (B, 1) without a closed form
+    z_prior: tf.Tensor  # (B, K, D) samples of p(z)
+
+
+@keras.saving.register_keras_serializable("tutvae")
+class VAE(BaseModel):
+    """A model p(x|z) p(z) with an approximate posterior q(z|x).
+
+    Args:
+        encoder: Model, x -> features (B, H).
+        decoder: Model, z (B, D) -> the parameters that `likelihood` expects.
+        posterior: Layer, features -> q(z|x).
+        prior: Layer, z -> log p(z). Defaults to `StandardNormal()`.
+        likelihood: Function, (x, decoder output) -> log p(x|z) in nats per example.
+        objective: `Objective` to minimise.
+        beta: Weight of the KL term: a number, or a schedule of the training step.
+        seed: Seed of the noise in z.
+
+    `fit` logs means over examples, in nats: `loss` (the objective), `nll` (-log p(x|z)),
+    `kl` (the rate), `elbo` (-nll - kl, whatever beta is), and `beta`.
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114; Rezende et al. 2014, arXiv:1401.4082.
+
+    Example:
+
+    >>> vae = tv.VAE(encoder, decoder, tv.GaussianPosterior(2), beta=tv.linear(1000))
+    >>> vae.compile("adam")
+    >>> vae.fit(images)
+    """
+
+    parts = ("encoder", "decoder", "posterior", "prior", "likelihood", "objective", "beta")
+    logged = ("nll", "kl", "elbo", "beta")
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        posterior,
+        prior=None,
+        likelihood=bernoulli,
+        objective=ELBO(),
+        beta=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.encoder, self.decoder, self.posterior = encoder, decoder, posterior
+        self.prior, self.likelihood = prior or StandardNormal(), likelihood
+        self.objective, self.beta = objective, beta
+        if not posterior.built:
+            posterior.build(encoder.output_shape)
+
+    def call(self, x, training=False):
+        """x -> Draw, with as many samples as the objective asks for."""
+        return self.draw(x, self.objective.samples, training)
+
+    def draw(self, x, k, training=False):
+        """x -> Draw, with k samples of z per example."""
+        q = self.posterior(self.encoder(x, training=training))
+        z = q.sample(k, self.noise)
+        z_prior = self.prior.sample(ops.shape(z), self.noise)
+        rows = ops.reshape(z, (-1, self.posterior.latent_dim))
+        log_px = self.log_likelihood(ops.repeat(x, k, axis=0), rows, training)
+        return Draw(
+            z,
+            ops.reshape(log_px, (-1, k)),
+            self.prior(z),
+            q.log_prob(z),
+            self.prior.kl(q, z),
+            z_prior,
+        )
+
+    def log_likelihood(self, x, z, training=False):
+        """log p(x|z) in nats, one number per row of x and of z."""
+        return self.likelihood(x, self.decoder(z, training=training))
+
+    def terms(self, x, training=False):
+        draw = self(x, training=training)
+        beta = self.beta(self.optimizer.iterations) if callable(self.beta) else self.beta
+        nll, kl = -ops.mean(draw.log_px, axis=1), ops.sum(draw.kl, axis=1)
+        return {
+            "loss": self.objective(draw, beta),
+            "nll": nll,
+            "kl": kl,
+            "elbo": -nll - kl,
+            "beta": ops.full_like(nll, beta),
+        }
+
+    def encode(self, x):
+        """x -> the mean of q(z|x), (B, D)."""
+        return self.posterior(self.encoder(x)).mean
+
+    def decode(self, z):
+        """z (B, D) -> what the decoder gives for it."""
+        return self.decoder(z)
+
+    def sample(self, n):
+        """n latent vectors from the prior, (n, D)."""
+        return self.prior.sample((n, self.posterior.latent_dim), self.noise)
