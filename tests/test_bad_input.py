@@ -1,0 +1,125 @@
+"""Bad input gets an error that names the cause and the cure."""
+
+import numpy as np
+import pytest
+from models import TOKENIZER, D, image_vae, images, text_vae
+
+import tutvae as tv
+
+
+@pytest.mark.parametrize(
+    "sentences, message",
+    [
+        ([], "no sentences"),
+        ("one string", "one string"),
+        (["a cat", ""], "sentence 1 is ''"),
+        (["a cat", "  "], "Drop empty lines"),
+        (["a cat", None], "sentence 1 is None"),
+        (["zyx wvu", "tsr"], "not one token .* in the vocabulary"),
+        (["你好"], "right language"),
+        (["a cat sat on the mat and the dog ran on a mat"], "more than 8 tokens.*truncate"),
+    ],
+)
+def test_sentences(sentences, message):
+    with pytest.raises(ValueError, match=message):
+        TOKENIZER.encode(sentences)
+
+
+def test_an_empty_corpus_cannot_be_fitted():
+    with pytest.raises(ValueError, match="no sentences"):
+        tv.Tokenizer.fit([])
+
+
+def test_one_word_is_a_sentence():
+    tokenizer = tv.Tokenizer.fit(["hello"])
+    assert tokenizer.encode(["hello"]).tolist() == [[2, 4, 3]]
+
+
+def test_truncation_is_asked_for_and_keeps_the_end():
+    row = TOKENIZER.encode(["a " * 50], truncate=True)[0]
+    assert len(row) == 10 and row[-1] == tv.tokenizer.END
+
+
+def test_unseen_characters_become_unknown():
+    tokenizer = tv.CharTokenizer.fit(["你好吗"])
+    assert tokenizer.encode(["你们"]).tolist()[0][:4] == [2, tokenizer.ids["你"], 1, 3]
+
+
+def test_a_vocabulary_or_a_length_that_cannot_work():
+    with pytest.raises(ValueError, match="begins with"):
+        tv.Tokenizer(["a", "b"], 5)
+    with pytest.raises(ValueError, match="length is 2"):
+        tv.Tokenizer(TOKENIZER.words, 2)
+
+
+@pytest.mark.parametrize(
+    "content, message", [(b"\xff\xfe\x00", "not UTF-8"), (b"\n\n", "holds no text")]
+)
+def test_text_files(content, message, tmp_path):
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        tv.read_lines(tmp_path / "text.txt")
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.zeros((0, 4, 4), "float32"), "x is empty"),
+        (np.full((2, 4, 4), np.nan, "float32"), "NaN or infinite"),
+        (np.array([["a", "b"]]), "dtype <U1.*Tokenizer.encode"),
+        (np.zeros((2, 5, 5), "float32"), "shape"),
+    ],
+)
+def test_arrays(x, message):
+    with pytest.raises(ValueError, match=message):
+        image_vae().fit(x, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.zeros((2, 10), "float32"), "whole numbers"),
+        (np.full((2, 10), 999), "vocabulary has"),
+        (np.full((2, 10), -1), "vocabulary has"),
+        (np.zeros(10, "int32"), "expected whole numbers"),
+    ],
+)
+def test_token_ids(x, message):
+    with pytest.raises(ValueError, match=message):
+        text_vae().fit(x, verbose=0)
+
+
+def test_a_decoder_of_another_shape_is_named():
+    vae = tv.VAE(
+        tv.dense_encoder((4, 4)), tv.dense_decoder(D, (16,)), tv.GaussianPosterior(D)
+    )
+    vae.compile("adam", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"the decoder gives .*16.*Reshape"):
+        vae.fit(images(), verbose=0)
+
+
+@pytest.mark.parametrize("name", ["loss", "metrics"])
+def test_compile_says_that_the_parts_define_the_loss(name):
+    with pytest.raises(ValueError, match="objective to the constructor"):
+        image_vae().compile("adam", **{name: ["mse"]})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tv.GaussianPosterior(0),
+        lambda: tv.lstm_encoder(9, pool="mean"),
+        lambda: tv.transformer_decoder(9, 2, 5, width=10, heads=4),
+        lambda: text_vae(word_dropout=1.5),
+        lambda: tv.batches(np.zeros((0, 3))),
+        lambda: tv.batches(np.zeros((2, 3)), 0),
+        lambda: text_vae().decode(np.zeros((1, D)), temperature=-1),
+        lambda: text_vae().decode(np.zeros((1, D)), top_p=0.0),
+        lambda: tv.pretrained("no-such-model"),
+        lambda: tv.evaluation.report(image_vae(), images(0)),
+        lambda: tv.evaluation.bleu(["a"], []),
+    ],
+)
+def test_settings_out_of_range(make):
+    with pytest.raises(ValueError):
+        make()

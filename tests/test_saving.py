@@ -1,0 +1,183 @@
+"""Save, load, stop and resume: nothing is lost."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+from models import NETS, TOKENIZER, TOKENS, D, V, image_vae, images, same, text_vae
+
+import tutvae as tv
+
+VARIANTS = {
+    "elbo": dict(),
+    "beta": dict(beta=0.5),
+    "cyclical": dict(beta=tv.Cyclical(10)),
+    "free bits": dict(objective=tv.FreeBits(0.5), beta=tv.linear(10)),
+    "free rate": dict(objective=tv.FreeRate(2.0)),
+    "iwae": dict(objective=tv.IWAE(3)),
+    "mmd": dict(objective=tv.MMD(10.0)),
+    "mixture prior": dict(prior=tv.GaussianMixture(4, D)),
+    "point": dict(posterior=tv.PointPosterior(D), beta=0.0),
+    "gru": dict(net="gru", word_dropout=0.3),
+    "transformer": dict(net="transformer"),
+    "tied": dict(readout=tv.TiedReadout),
+    "dropout": dict(dropout=0.5),
+    "as a graph": dict(run_eagerly=False),
+}
+
+
+def build(name):
+    parts = dict(VARIANTS[name])
+    if "readout" in parts:
+        parts["readout"] = parts["readout"]()
+    return text_vae(**parts)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_trains_saves_reloads_and_continues(name, tmp_path):
+    vae = build(name)
+    history = vae.fit(tv.batches(TOKENS, 4), epochs=12, verbose=0).history
+    assert history["nll"][-1] < history["nll"][0]
+    vae.save(tmp_path / "vae.keras")
+    again = tv.load_model(tmp_path / "vae.keras")
+    z = vae.encode(TOKENS)
+    assert np.array_equal(z, again.encode(TOKENS)) and vae.decode(z) == again.decode(z)
+    assert again.objective == vae.objective
+    save = keras.saving.serialize_keras_object
+    assert save(again.beta) == save(vae.beta)
+    ends = []
+    for model in (vae, again):  # with equal noise from equal seeds
+        model.fit(tv.batches(TOKENS, 4), verbose=0)
+        ends.append(model.get_weights())
+    assert same(*ends) and int(again.optimizer.iterations) == 13
+
+
+@pytest.mark.parametrize("make", ["autoencoder", "language model"])
+def test_the_other_models_save_and_reload(make, tmp_path):
+    encoder, decoder = NETS["lstm"]()
+    model = {
+        "autoencoder": lambda: tv.TextAutoencoder(tv.code(encoder, D), decoder, TOKENIZER),
+        "language model": lambda: tv.LanguageModel(NETS["lstm"](0)[1], TOKENIZER),
+    }[make]()
+    model.compile("adam")
+    model.fit(TOKENS, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = tv.load_model(tmp_path / "model.keras")
+    assert same(model.get_weights(), again.get_weights())
+    z = np.zeros((3, 0 if make == "language model" else D))
+    assert model.decode(z) == again.decode(z)
+
+
+def test_loading_needs_only_the_package_in_a_fresh_process(tmp_path):
+    vae = text_vae()
+    vae.save(tmp_path / "vae.keras")
+    program = f"""
+        import tutvae as tv
+        print(tv.load_model({str(tmp_path / "vae.keras")!r}).generate(2, seed=5))
+    """
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert out.stdout.strip().splitlines()[-1] == str(vae.generate(2, seed=5)), out.stderr
+
+
+def test_loading_runs_no_code_from_the_file(tmp_path):
+    encoder = keras.Sequential([keras.Input((16,)), keras.layers.Lambda(lambda x: x)])
+    vae = tv.VAE(encoder, tv.dense_decoder(D, (16,)), tv.GaussianPosterior(D))
+    vae.save(tmp_path / "vae.keras")
+    with pytest.raises(ValueError, match="lambda"):
+        tv.load_model(tmp_path / "vae.keras")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_model_file_is_refused(damage, tmp_path):
+    path = tmp_path / "vae.keras"
+    image_vae().save(path)
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    else:
+        content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="truncated or altered"):
+        tv.load_model(path)
+    with pytest.raises(FileNotFoundError, match="no model file"):
+        tv.load_model(tmp_path / "absent.keras")
+
+
+# Resume
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAt(keras.callbacks.Callback):
+    """Stops the program in the middle of an epoch, as a power cut would."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step -= 1
+        if self.step == 0:
+            raise Killed
+
+
+def train(path, kill_at=None, epochs=4, rows=9):
+    """Dropout 0.5, word dropout, a shuffled set, early stopping and a falling step size."""
+    keras.utils.set_random_seed(0)
+    vae = text_vae(dropout=0.5, word_dropout=0.3, beta=tv.linear(9))
+    x = np.tile(TOKENS, (3, 1))[:rows]
+    data = tv.batches(x, 2, seed=0)
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+    slower = keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.05)
+    callbacks = [stop, slower]
+    if path:
+        callbacks.append(tv.Resume(path, data, [stop, slower], every=2))
+    if kill_at:
+        callbacks.append(KillAt(kill_at))
+    history = vae.fit(
+        data, validation_data=(TOKENS,), epochs=epochs, callbacks=callbacks, verbose=0
+    )
+    rate = float(vae.optimizer.learning_rate)
+    return vae.get_weights(), history.history, rate, stop.wait, stop.best
+
+
+@pytest.mark.parametrize("kill_at", [3, 8, 15])  # 5 batches per epoch
+def test_a_killed_run_ends_as_an_uninterrupted_one_bit_for_bit(kill_at, tmp_path):
+    whole = train(None)
+    with pytest.raises(Killed):
+        train(tmp_path / "run.npz", kill_at)
+    resumed = train(tmp_path / "run.npz")
+    assert same(whole[0], resumed[0])
+    assert whole[1:] == resumed[1:]
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]  # nothing half-written
+    again = train(tmp_path / "run.npz")  # a finished run is only loaded
+    assert same(whole[0], again[0]) and again[1] == whole[1]
+
+
+def test_a_damaged_or_foreign_state_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    with pytest.raises(Killed):
+        train(path, 6)
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2])
+    with pytest.raises(ValueError, match="truncated or altered"):
+        train(path)
+    path.write_bytes(good)
+    data = tv.batches(images(), 4, seed=0)
+    with pytest.raises(ValueError, match="another model"):
+        image_vae().fit(data, callbacks=[tv.Resume(path, data)], verbose=0)
+
+
+def test_shared_embedding_stays_shared_after_loading(tmp_path):
+    vae = build("tied")
+    vae.save(tmp_path / "vae.keras")
+    again = tv.load_model(tmp_path / "vae.keras")
+    assert again.readout.embedding is again.decoder.embedding
+    assert sum(w.shape == (V, 8) for w in again.weights) == 2  # encoder's and decoder's

@@ -1,0 +1,274 @@
+"""Tokenizers, batches, text networks and decoding."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from models import LINES, NETS, TOKENIZER, TOKENS, D, V, text_vae
+
+import tutvae as tv
+from tutvae.tokenizer import END, PAD, START, UNK
+
+WORDS = st.lists(st.sampled_from("the a cat dog sat ran don't 3.5".split()), min_size=1)
+
+
+def test_tokenizer_splits_punctuation_and_puts_it_back():
+    assert TOKENIZER.decode(TOKENS) == LINES
+    assert TOKENIZER.decode(TOKENIZER.encode(["a zebra sat."])) == ["a <unk> sat."]
+    lines = ["don't go, she said (twice)!", "is it 3.5%?"]
+    tokenizer = tv.Tokenizer.fit(lines)
+    assert tokenizer.split(lines[0]) == [
+        "don't",
+        "go",
+        ",",
+        "she",
+        "said",
+        "(",
+        "twice",
+        ")",
+        "!",
+    ]
+    assert tokenizer.decode(tokenizer.encode(lines)) == lines
+
+
+@given(st.lists(WORDS, min_size=1, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_round_trip_of_known_words(sentences):
+    lines = [" ".join(words) for words in sentences]
+    tokenizer = tv.Tokenizer.fit(lines)
+    assert tokenizer.decode(tokenizer.encode(lines)) == lines
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_any_text_round_trips_by_characters(lines):
+    tokenizer = tv.CharTokenizer.fit(lines)
+    want = ["".join(tokenizer.split(line)) for line in lines]
+    assert tokenizer.decode(tokenizer.encode(lines)) == want
+
+
+def test_vocabulary_is_by_frequency_then_alphabet():
+    tokenizer = tv.Tokenizer.fit(["b a", "c a", "b d"], size=7)
+    assert tokenizer.words == ["<pad>", "<unk>", "<s>", "</s>", "a", "b", "c"]
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
+@settings(max_examples=50, deadline=None)
+def test_batches_hold_every_row_once(n, size, seed):
+    x = np.random.default_rng(0).integers(4, 9, (n, 6)) * (np.arange(6) < 4)
+    x[:, 3] = np.arange(n) + 4
+    data = tv.batches(x, size, seed)
+    first, second = ([b for b in data] for _ in range(2))
+    assert len(first) == len(data)
+    for epoch in (first, second):
+        assert sorted(np.concatenate(epoch)[:, 3]) == list(np.arange(n) + 4)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(first, tv.batches(x, size, seed), strict=True)
+    )
+
+
+def test_batches_trim_padding_and_keep_order_without_seed():
+    x = np.array([[2, 5, 3, 0, 0], [2, 5, 6, 3, 0], [2, 3, 0, 0, 0]])
+    a, b = tv.batches(x, 2)
+    assert a.shape == (2, 4) and b.shape == (1, 2)
+
+
+# Networks
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_padding_changes_nothing(net):
+    vae = text_vae(net)
+    short, padded = np.array([[2, 5, 6, 3]]), np.array([[2, 5, 6, 3, 0, 0, 0]])
+    np.testing.assert_allclose(vae.encoder(short), vae.encoder(padded), atol=1e-6)
+    z = ops.ones((1, D))
+    np.testing.assert_allclose(
+        vae.log_likelihood(ops.array(short), z),
+        vae.log_likelihood(ops.array(padded), z),
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_decoder_does_not_see_the_future(net):
+    decoder = NETS[net]()[1]
+    a, b = ops.array([[2, 5, 6, 7]]), ops.array([[2, 5, 6, 8]])
+    z = ops.ones((1, D))
+    np.testing.assert_allclose(decoder([a, z])[:, :3], decoder([b, z])[:, :3], atol=1e-6)
+    assert np.abs(decoder([a, z])[:, 3] - decoder([b, z])[:, 3]).max() > 1e-4
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_one_token_at_a_time_gives_what_the_whole_sentence_gives(net):
+    decoder = NETS[net]()[1]
+    tokens, z = (
+        ops.array([[2, 5, 6, 7], [2, 7, 4, 4]]),
+        ops.array(np.random.normal(size=(2, D))),
+    )
+    whole, state = decoder([tokens, z]), decoder.begin(z)
+    for t in range(4):
+        features, *state = decoder.step([tokens[:, t : t + 1], z, *state])
+        np.testing.assert_allclose(features[:, 0], whole[:, t], atol=1e-5)
+
+
+def test_likelihood_of_tokens_is_the_sum_over_real_ones():
+    vae, z = text_vae(), ops.array(np.random.normal(size=(4, D)), "float32")
+    logits = vae.readout(vae.decoder([TOKENS[:, :-1], z]))
+    want = tv.categorical(TOKENS[:, 1:], logits)
+    np.testing.assert_allclose(vae.log_likelihood(ops.array(TOKENS), z), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_language_model_sums_to_one_over_all_sentences(net):
+    """Over every sequence of 1 or 2 words and END, and what is left for longer ones."""
+    model = tv.LanguageModel(NETS[net](0)[1], TOKENIZER)
+    words = [i for i in range(V) if i != END]  # a model may also write PAD, UNK or START
+    done = [[START, *w, END] for n in (0, 1) for w in itertools.product(words, repeat=n)]
+    more = [[START, *w] for w in itertools.product(words, repeat=2)]
+    total = 0.0
+    for sentences in (done, more):
+        for n in {len(s) for s in sentences}:
+            tokens = np.array([s for s in sentences if len(s) == n])
+            z = ops.zeros((len(tokens), 0))
+            logits = np.array(model.readout(model.decoder([tokens[:, :-1], z])))
+            log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+            chosen = np.take_along_axis(log_p, tokens[:, 1:, None], axis=-1)
+            total += np.exp(chosen.sum((1, 2))).sum()
+    assert total == pytest.approx(1.0, abs=1e-4)
+
+
+# Decoding
+
+
+def slow_decode(vae, z, length):
+    """Greedy, running the decoder on the whole prefix each time."""
+    tokens = np.full((len(z), 1), START)
+    for _ in range(length):
+        logits = np.array(vae.readout(vae.decoder([tokens, z])[:, -1]))
+        logits[:, [PAD, UNK, START]] = -np.inf
+        tokens = np.concatenate([tokens, logits.argmax(-1)[:, None]], axis=1)
+    return vae.tokenizer.decode(tokens)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_greedy_decoding_with_state_equals_the_plain_loop(net):
+    vae = text_vae(net)
+    vae.fit(TOKENS, epochs=3, verbose=0)
+    z = np.random.normal(size=(5, D)).astype("float32") * 3
+    assert vae.decode(z) == slow_decode(vae, z, TOKENIZER.length - 1)
+
+
+def all_scores(vae, z, length):
+    """log p of every way to write at most `length` tokens, END included."""
+    allowed = [i for i in range(V) if i not in (PAD, UNK, START)]
+    scores = {}
+    for n in range(length):
+        for words in itertools.product([i for i in allowed if i != END], repeat=n):
+            scores[(*words, END)] = None
+    for n in {len(s) for s in scores}:
+        rows = np.array([s for s in scores if len(s) == n])
+        given = np.concatenate([np.full((len(rows), 1), START), rows[:, :-1]], axis=1)
+        features = vae.decoder([given, np.repeat(z, len(rows), axis=0)])
+        logits = np.array(vae.readout(features))
+        logits[..., [PAD, UNK, START]] = -np.inf
+        log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        total = np.take_along_axis(log_p, rows[..., None], axis=-1).sum((1, 2))
+        scores.update({tuple(r): s for r, s in zip(rows.tolist(), total, strict=True)})
+    return scores
+
+
+def test_a_wide_beam_finds_the_likeliest_sentence_of_all():
+    from tutvae import decoding
+
+    vae = text_vae(run_eagerly=False)
+    vae.fit(TOKENS, epochs=30, verbose=0)
+    z = np.zeros((1, D), "float32")
+    scores = all_scores(vae, z, 3)
+    best = max(scores, key=scores.get)
+    ids, score = decoding.beam(vae.decoder, vae.readout, ops.array(z), 3, 200)
+    ids, score = np.array(ids)[0], float(score[0])
+    if END in ids:  # a hypothesis without END is no sentence and not among `scores`
+        assert tuple(i for i in ids.tolist() if i != PAD) == best
+        assert score == pytest.approx(scores[best], abs=1e-4)
+    else:
+        assert score > scores[best]
+
+
+def test_beam_of_one_is_greedy_and_more_beams_score_no_worse():
+    from tutvae import decoding
+
+    vae = text_vae()
+    vae.fit(TOKENS, epochs=10, verbose=0)
+    z = ops.array(np.random.normal(size=(6, D)), "float32")
+    ids, one = decoding.beam(vae.decoder, vae.readout, z, 9, 1)
+    assert TOKENIZER.decode(ids) == vae.decode(z)
+    best = [np.array(decoding.beam(vae.decoder, vae.readout, z, 9, w)[1]) for w in (30, 60)]
+    assert (best[1] >= np.array(one) - 1e-4).all()
+
+
+def first_words(vae, n, **how):
+    z = np.zeros((n, D), "float32")
+    first = [TOKENIZER.split(s)[0] if s else "</s>" for s in vae.decode(z, seed=1, **how)]
+    return {w: first.count(w) / n for w in set(first)}
+
+
+def first_probabilities(vae, temperature=1.0):
+    logits = np.array(vae.readout(vae.decoder([np.array([[START]]), np.zeros((1, D))])))[
+        0, 0
+    ]
+    logits[[PAD, UNK, START]] = -np.inf
+    p = np.exp(logits / temperature)
+    return dict(zip(TOKENIZER.words, p / p.sum(), strict=True))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_samples_follow_the_distribution(temperature):
+    """Within 5 standard errors: a right sampler fails once in 100,000 runs."""
+    vae, n = text_vae(), 4000
+    vae.fit(TOKENS, epochs=5, verbose=0)
+    want, got = (
+        first_probabilities(vae, temperature),
+        first_words(vae, n, temperature=temperature),
+    )
+    for word, p in want.items():
+        assert abs(got.get(word, 0.0) - p) < 5 * np.sqrt(p * (1 - p) / n) + 2 / n
+
+
+def test_nucleus_keeps_the_likeliest_words_only():
+    vae = text_vae(run_eagerly=False)
+    vae.fit(TOKENS, epochs=15, verbose=0)
+    p = first_probabilities(vae)
+    ordered, total, kept = sorted(p, key=p.get, reverse=True), 0.0, set()
+    for word in ordered:
+        if total < 0.6:
+            kept.add(word)
+        total += p[word]
+    got = first_words(vae, 1000, temperature=1.0, top_p=0.6)
+    assert set(got) == kept and len(kept) < len(ordered)
+
+
+def test_same_seed_same_text_and_another_seed_other_text():
+    vae = text_vae()
+    a, b, c = (vae.generate(20, seed=s) for s in (1, 1, 2))
+    assert a == b != c
+
+
+def test_strings_in_strings_out():
+    vae = text_vae()
+    assert len(vae.generate(3)) == len(vae.reconstruct(LINES[:3])) == 3
+    assert len(vae.interpolate(LINES[0], LINES[1], 4, beams=2)) == 4
+    assert vae.decode(np.zeros((0, D))) == []
+
+
+def test_text_autoencoder_learns_to_say_back():
+    encoder, decoder = NETS["lstm"]()
+    model = tv.TextAutoencoder(tv.code(encoder, D), decoder, TOKENIZER)
+    model.compile(keras.optimizers.Adam(3e-2))
+    history = model.fit(TOKENS, epochs=150, verbose=0).history
+    assert set(history) == {"loss"} and not hasattr(model, "generate")
+    assert model.reconstruct(LINES) == LINES
+    assert tv.evaluation.reconstruction(model, LINES) == {"bleu4": 1.0, "exact_match": 1.0}

@@ -1,0 +1,189 @@
+"""The VAE, the autoencoder and their training step against known truth."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from models import TOKENS, image_vae, images, same, text_vae
+from scipy import stats
+from sklearn.decomposition import PCA
+
+import tutvae as tv
+
+
+def linear_gaussian(**parts):
+    """p(x|z) = N(Wz, I) with orthogonal columns, q(z|x) the exact posterior; log p(x)."""
+    w = np.linalg.qr(np.random.normal(size=(5, 3)))[0] * [2.0, 1.0, 0.5]
+    var = 1 / (1 + (w**2).sum(0))
+    decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, use_bias=False)])
+    decoder.set_weights([w.T])
+    encoder = keras.Sequential([keras.Input((5,)), keras.layers.Identity()])
+    posterior = tv.GaussianPosterior(3)
+    vae = tv.VAE(encoder, decoder, posterior, likelihood=tv.gaussian, **parts)
+    posterior.set_weights([w * var, np.zeros(3), np.zeros((5, 3)), np.log(var)])
+    evidence = stats.multivariate_normal(np.zeros(5), np.eye(5) + w @ w.T)
+    return vae, evidence, -0.5 * np.log(var).sum()  # the last: I(x; z) in nats
+
+
+@pytest.mark.parametrize("objective", [tv.ELBO(samples=4), tv.IWAE(samples=4)])
+def test_bounds_are_tight_at_the_exact_posterior(objective):
+    vae, evidence, _ = linear_gaussian(objective=objective)
+    x = np.random.normal(size=(6, 5)).astype("float32")
+    draw, log_px = vae(x), evidence.logpdf(x)
+    every_sample = np.repeat(log_px[:, None], 4, axis=1)
+    np.testing.assert_allclose(
+        draw.log_px + draw.log_pz - draw.log_qz, every_sample, atol=1e-4
+    )
+    if isinstance(objective, tv.IWAE):
+        np.testing.assert_allclose(-objective(draw, 1.0), log_px, atol=1e-4)
+
+
+def test_report_is_right_on_the_linear_gaussian_model():
+    vae, evidence, mi = linear_gaussian()
+    x = evidence.rvs(2000, random_state=0).astype("float32")
+    numbers = tv.evaluation.report(vae, x, samples=3, verbose=0)
+    assert numbers["iw_nll"] == pytest.approx(-evidence.logpdf(x).mean(), abs=1e-3)
+    assert numbers["elbo_nll"] == pytest.approx(numbers["iw_nll"], abs=0.1)
+    assert numbers["au"] == 3
+    # E KL(q || p) = I(x; z) here; 0.15 is 4 standard errors of the mean over 2,000 x
+    assert numbers["kl"] == pytest.approx(mi, abs=0.15)
+    assert numbers["mi"] == pytest.approx(mi, abs=0.15)
+
+
+def test_elbo_plus_gap_is_log_p():
+    """For any q: log p(x) - ELBO = KL(q || p(z|x)), with all three computed apart."""
+    vae, evidence, _ = linear_gaussian(objective=tv.ELBO(samples=4000))
+    exact_mean, exact_log_var = (
+        vae.posterior.get_weights()[0],
+        vae.posterior.get_weights()[3],
+    )
+    vae.posterior.set_weights([exact_mean * 0.5, np.ones(3), np.zeros((5, 3)), np.zeros(3)])
+    x = np.random.normal(size=(3, 5)).astype("float32")
+    draw = vae(x)
+    elbo = np.array(ops.mean(draw.log_px, axis=1) - ops.sum(draw.kl, axis=1))
+    q_mean, p_var = x @ (exact_mean * 0.5) + 1, np.exp(exact_log_var)
+    gap = 0.5 * ((1 + (q_mean - x @ exact_mean) ** 2) / p_var - 1 + np.log(p_var)).sum(1)
+    noise = 4 * np.array(ops.std(draw.log_px, axis=1)) / np.sqrt(4000)
+    assert (np.abs(elbo + gap - evidence.logpdf(x)) < noise + 1e-4).all()
+
+
+def test_linear_autoencoder_finds_the_principal_subspace():
+    scale = np.array([3.0, 2.0, 0.3, 0.2, 0.1])
+    turn = np.linalg.qr(np.random.normal(size=(5, 5)))[0]
+    x = (np.random.normal(size=(500, 5)) * scale @ turn).astype("float32")
+    encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    decoder = tv.dense_decoder(2, (5,), units=())
+    model = tv.Autoencoder(encoder, decoder, tv.gaussian)
+    model.compile(keras.optimizers.Adam(3e-2))
+    history = model.fit(x, epochs=40, batch_size=100, verbose=0).history
+    assert set(history) == {"loss"}  # neither a KL nor a bound
+    pca = PCA(2).fit(x)
+    learned = np.linalg.qr(decoder.get_weights()[0].T)[0]
+    cosines = np.linalg.svd(learned.T @ pca.components_.T)[1]
+    assert np.degrees(np.arccos(cosines.min().clip(-1, 1))) < 3
+    floor = pca.explained_variance_[-1]  # errors are sums: compare with PCA's own
+    error = ((x - np.array(model(x))) ** 2).sum(1).mean()
+    best = ((x - pca.inverse_transform(pca.transform(x))) ** 2).sum(1).mean()
+    assert best <= error < best + 0.05 * floor
+
+
+def test_denoising_autoencoder_corrupts_in_training_only():
+    encoder = keras.Sequential([keras.Input((4, 4)), keras.layers.Flatten()])
+    decoder = keras.Sequential([keras.Input((16,)), keras.layers.Reshape((4, 4))])
+    model = tv.Autoencoder(encoder, decoder, tv.gaussian, corrupt=keras.layers.Dropout(0.5))
+    x = images() + 1.0
+    clean, noisy = model.terms(x)["loss"], model.terms(x, training=True)["loss"]
+    np.testing.assert_allclose(clean, 8 * np.log(2 * np.pi), rtol=1e-5)
+    assert (np.array(noisy) > np.array(clean)).all()
+
+
+def test_train_step_is_one_gradient_step_on_the_mean_loss():
+    vae, x = image_vae(), images()
+    before, state = vae.get_weights(), np.array(vae.noise.state)
+    with tf.GradientTape() as tape:
+        loss = ops.mean(vae.objective(vae(x), 1.0))
+    gradients = tape.gradient(loss, vae.trainable_weights)
+    vae.noise.state.assign(state)
+    logs = vae.train_step(ops.array(x))
+    np.testing.assert_allclose(logs["loss"], loss, rtol=1e-5)
+    for after, w, g in zip(vae.get_weights(), before, gradients, strict=True):
+        np.testing.assert_allclose(after, w - 0.1 * np.array(g), atol=1e-6)
+
+
+def test_two_replicas_learn_what_one_learns():
+    """With a point posterior: the noise of a Gaussian one differs between replicas."""
+    x, weights, losses = images(), [], []
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        keras.utils.set_random_seed(0)
+        with strategy.scope():
+            vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
+        history = vae.fit(x, batch_size=8, epochs=3, verbose=0)
+        weights.append(vae.get_weights())
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_sample_weights_are_used_with_and_without_y():
+    x, w = images(4), np.array([1.0, 1.0, 0.0, 0.0])
+    vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
+    first = vae.evaluate(x[:2], verbose=0, return_dict=True)
+    for y in (None, x):
+        got = vae.evaluate(x, y, sample_weight=w, verbose=0, return_dict=True)
+        assert got["nll"] == pytest.approx(first["nll"], rel=1e-5)
+    vae.fit(x, sample_weight=np.zeros(4), verbose=0)
+    assert vae.evaluate(x[:2], verbose=0, return_dict=True)["nll"] == first["nll"]
+
+
+def test_validation_and_early_stopping():
+    stop = keras.callbacks.EarlyStopping("val_elbo", mode="max", patience=1, min_delta=1e6)
+    history = image_vae().fit(
+        images(), validation_data=(images(),), epochs=9, callbacks=[stop], verbose=0
+    )
+    assert len(history.history["val_elbo"]) == 2
+
+
+def test_beta_follows_its_schedule_in_a_compiled_step():
+    vae = image_vae(beta=tv.linear(4))
+    betas = vae.fit(images(), batch_size=8, epochs=6, verbose=0).history["beta"]
+    np.testing.assert_allclose(betas, [0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("make, x", [(text_vae, TOKENS), (image_vae, images(4))])
+def test_mixed_precision_keeps_the_draw_in_float32(make, x, request):
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
+    keras.config.set_dtype_policy("mixed_float16")
+    vae = make(beta=tv.linear(10))
+    history = vae.fit(x, epochs=12, verbose=0).history
+    assert np.isfinite(history["loss"]).all() and history["nll"][-1] < history["nll"][0]
+    assert {t.dtype.name for t in vae(x)} == {"float32"}
+
+
+def test_xla_computes_the_same_loss():
+    losses = []
+    for jit in (False, True):
+        keras.utils.set_random_seed(0)
+        vae = text_vae(posterior=tv.PointPosterior(3), beta=0.0, run_eagerly=False)
+        vae.compile(keras.optimizers.SGD(0.1), jit_compile=jit)
+        losses.append(vae.fit(TOKENS, epochs=2, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_same_seed_same_run():
+    runs = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        vae = text_vae(word_dropout=0.5, dropout=0.5)
+        history = vae.fit(tv.batches(TOKENS, 2, seed=0), epochs=2, verbose=0).history
+        runs.append((history, vae.get_weights()))
+    assert runs[0][0] == runs[1][0] and same(runs[0][1], runs[1][1])
+
+
+def test_predict_gives_one_row_per_example():
+    vae = text_vae(objective=tv.ELBO(samples=5))
+    draw = vae.predict(TOKENS, batch_size=3, verbose=0)
+    assert draw.z.shape == (4, 5, 3)
+    assert draw.log_px.shape == (4, 5) and draw.kl.shape == (4, 3)
