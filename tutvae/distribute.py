@@ -20,7 +20,6 @@ def fit(model, dataset, strategy, epochs=1):
     Returns:
         One dict per epoch: the means that `fit` would log, over all workers.
     """
-    model.optimizer.build(model.trainable_variables)
     batches = strategy.experimental_distribute_dataset(dataset)
 
     @tf.function(reduce_retracing=True)

@@ -47,8 +47,6 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.first_pass = self.data.epoch  # passes made before this fit
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
         self.loaded = self.read()
         if self.loaded is None:
             return
@@ -67,7 +65,7 @@ class Resume(keras.callbacks.Callback):
             self.restore_callbacks()
             self.skip(self.loaded["batch"])
             self.batch, self.loaded = self.loaded["batch"], None
-        elif epoch or self.model.optimizer.iterations:
+        else:
             self.save()
         self.data.epoch = self.first_pass + epoch
 

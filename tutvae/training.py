@@ -81,10 +81,10 @@ class BaseModel(keras.Model):
         if jit_compile is None:
             jit_compile = os.environ.get("TUTVAE_JIT") == "1"
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self.optimizer.build(self.trainable_variables)  # so it can be saved at once
 
     def compile_from_config(self, config):
         self.compile(**deserialize(config))  # Keras does this only for its own `compile`
-        self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, *, sample_weight=None, validation_data=None, **kwargs):
         """As `keras.Model.fit`; x is an array, a `tf.data.Dataset` or a `tv.batches(...)`.

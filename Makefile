@@ -1,0 +1,46 @@
+# Everything runs in .venv, which the first target that needs it creates from requirements.lock.
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+BUILD := .venv/bin/jupyter-book build -W --keep-going -n
+
+.PHONY: book html test lab notebooks test-devices lock clean
+
+book: $(READY)  ## Execute every notebook afresh (in a copy) and build the HTML
+	$(PY) scripts/run_notebooks.py --into _build/fresh
+	$(BUILD) --all _build/fresh --path-output .
+	@echo "Open _build/html/index.html in a browser"
+
+html: $(READY)  ## Build the HTML from the outputs as committed
+	$(BUILD) --all .
+	@echo "Open _build/html/index.html in a browser"
+
+test: $(READY)  ## The whole check, the same as in CI
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m pytest -q
+	$(PY) scripts/test_notebooks.py
+	$(BUILD) --all .
+
+lab: $(READY)  ## Open JupyterLab on the book
+	$(PY) -m jupyterlab book
+
+notebooks: $(READY)  ## Execute the notebooks in place: make notebooks [NB="book/elbo.ipynb ..."]
+	$(PY) scripts/run_notebooks.py $(NB)
+
+test-devices: $(READY)  ## Every notebook with oneDNN off, one thread, XLA, other seeds
+	$(PY) scripts/test_devices.py $(NB)
+
+lock: $(READY)  ## Resolve requirements.lock again: one file for Python 3.11 to 3.13 and all systems
+	$(PY) -m uv pip compile pyproject.toml --extra book --extra test --universal \
+	    --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet \
+	    --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf .venv _build
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -r requirements.lock -e .
+	touch $(READY)

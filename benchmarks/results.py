@@ -1,0 +1,21 @@
+"""Where benchmarks write their figures, and the pages of the book read them."""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("results")
+
+
+def write(name, figures):
+    """Write `benchmarks/results/NAME.json` in one step, with the versions that made it."""
+    packages = {p: version(p) for p in ("tutvae", "keras", "tensorflow", "numpy")}
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    content = {**figures, "versions": packages, "machine": machine}
+    FOLDER.mkdir(exist_ok=True)
+    partial = FOLDER / f"{name}.partial"
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    partial.replace(FOLDER / f"{name}.json")
+    print(f"wrote benchmarks/results/{name}.json")

@@ -1,0 +1,115 @@
+"""Execute the notebooks and store them clean.
+
+Without `--into` they are replaced in place (`make notebooks`), each only after all its
+cells have run. With it they are executed in a copy of the book, which leaves the repository
+as it was (`make book`).
+"""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from pages import ROOT, colab_cell, notebooks, quiet_environment, read
+
+CELL_SECONDS = 1200  # a cell that takes longer than this hangs
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+KEPT_METADATA = ("tutvae",)
+MACHINE_PATH = re.compile(
+    r"(?:/[\w.+-]+)+/(?=(?:site-packages|tutvae|book)/)|/(?:root|home|Users|tmp)/[^\s'\"]*/"
+)
+
+
+def without_paths(value):
+    """`value` with the folders of this machine cut from every string in it."""
+    if isinstance(value, str):
+        return MACHINE_PATH.sub("", value)
+    if isinstance(value, list):
+        return [without_paths(item) for item in value]
+    if isinstance(value, dict):
+        return {k: v if k == "image/png" else without_paths(v) for k, v in value.items()}
+    return value
+
+
+def clean(notebook):
+    """Keep only what is the same on every machine that runs the page."""
+    kept = {k: notebook.metadata[k] for k in KEPT_METADATA if k in notebook.metadata}
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}, **kept}
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell.setdefault("id", f"cell-{number:03d}")
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = nbformat.from_dict(
+                [without_paths(dict(o)) for o in cell.outputs if o.get("name") != "stderr"]
+            )
+    return notebook
+
+
+def with_colab_cell(notebook):
+    """Put the cell that installs the package on Colab after the title."""
+    cells = [cell for cell in notebook.cells if cell.get("id") != "colab"]
+    notebook.cells = [*cells[:1], colab_cell(), *cells[1:]]
+    return notebook
+
+
+def run(path):
+    """Execute one notebook in place; the file changes only when every cell has run."""
+    notebook = with_colab_cell(read(path))
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    client.execute()
+    unfinished = path.with_suffix(".ipynb.part")
+    nbformat.write(clean(notebook), unfinished)
+    unfinished.replace(path)
+
+
+def attempt(path):
+    """Run one notebook; return whether it worked, and say so."""
+    try:
+        run(path)
+    except CellExecutionError as error:
+        print(f"FAILED {path.name}\n{error}", file=sys.stderr, flush=True)
+        return False
+    print(f"ran {path.name}", flush=True)
+    return True
+
+
+def copy_of_the_book(folder):
+    """A fresh copy of all that the build reads, in `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    skip = shutil.ignore_patterns("*.part", ".ipynb_checkpoints", "__pycache__")
+    shutil.copytree(ROOT / "book", folder / "book", ignore=skip)
+    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder / "book"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--into", type=Path, metavar="DIR", help="execute in a copy, here")
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    asked = parser.parse_args()
+    os.environ.update(quiet_environment())
+    book = copy_of_the_book(asked.into) if asked.into else ROOT / "book"
+    paths = [path.resolve() for path in asked.notebooks] or notebooks(book)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        worked = list(pool.map(attempt, paths))
+    return 0 if all(worked) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
