@@ -93,6 +93,7 @@ def copy_of_the_book(folder):
     shutil.rmtree(folder, ignore_errors=True)
     skip = shutil.ignore_patterns("*.part", ".ipynb_checkpoints", "__pycache__")
     shutil.copytree(ROOT / "book", folder / "book", ignore=skip)
+    shutil.copytree(ROOT / "benchmarks/results", folder / "benchmarks/results")
     for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder / name)
     return folder / "book"

@@ -87,7 +87,8 @@ class Resume(keras.callbacks.Callback):
 
     def variables(self):
         """Everything that training changes, in a fixed order."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        model = self.model
+        return [*model.variables, *model.metrics_variables, *model.optimizer.variables]
 
     def save(self, stopped=False):
         observers = [self.model.history, *self.callbacks]
@@ -110,24 +111,17 @@ class Resume(keras.callbacks.Callback):
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                state = {
-                    **json.loads(str(file["note"])),
-                    "arrays": {k: file[k] for k in file},
-                }
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file}
+            state = {**json.loads(str(arrays["note"])), "arrays": arrays}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{self.path} is truncated or altered ({error}). Delete it to start "
                 "anew, or put back a good copy."
             ) from error
-        shapes = [
-            state["arrays"][f"v{i}"].shape
-            for i in range(len(self.variables()))
-            if f"v{i}" in state["arrays"]
-        ]
-        if state["format"] != FORMAT or shapes != [
-            tuple(v.shape) for v in self.variables()
-        ]:
+        wanted = {f"v{i}": tuple(v.shape) for i, v in enumerate(self.variables())}
+        found = {name: v.shape for name, v in arrays.items() if name[0] == "v"}
+        if state["format"] != FORMAT or found != wanted:
             raise ValueError(
                 f"{self.path} holds the state of another model. Build the model as "
                 "it was, or choose another path."
@@ -154,12 +148,13 @@ class Resume(keras.callbacks.Callback):
         """Let the first batches of this epoch pass by: they have been learned from."""
         train, left = self.model.train_function, batches
 
-        def train_function(batch):
+        def train_function(iterator):
             nonlocal left
             if left == 0:
                 self.model.train_function = train
-                return train(batch)
+                return train(iterator)
             left -= 1
+            next(iterator)
             return self.model.get_metrics_result()
 
         self.model.train_function = train_function
