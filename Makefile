@@ -18,7 +18,7 @@ html: $(READY)  ## Build the HTML from the outputs as committed
 test: $(READY)  ## The whole check, the same as in CI
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n 2
 	$(PY) scripts/test_notebooks.py
 	$(BUILD) --all .
 
