@@ -43,7 +43,9 @@ def start(seed=0):
         >>> seed = tv.notebook.start()
     """
     import matplotlib.pyplot as plt
+    import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # its advice on retracing would stand in the pages
     seed = seed + int(os.environ.get("TUTVAE_SEED", 0))
     keras.utils.set_random_seed(seed)
     plt.rcParams.update(STYLE)
