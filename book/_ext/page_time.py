@@ -29,9 +29,7 @@ def print_time(app, doctree):
     if seconds is None:
         logger.warning("the notebook declares no tutvae.cpu_seconds", location=title)
         return
-    text = (
-        f"This page runs in about {seconds} s on one core, {seconds / 2:.0f} s on two."
-    )
+    text = f"This page runs in about {seconds} s on one core, {seconds / 2:.0f} s on two."
     line = nodes.paragraph("", text, classes=["page-time"])
     title.parent.insert(title.parent.index(title) + 1, line)
 
