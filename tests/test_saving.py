@@ -59,7 +59,9 @@ def test_every_variant_trains_saves_reloads_and_continues(name, tmp_path):
 def test_the_other_models_save_and_reload(make, tmp_path):
     encoder, decoder = NETS["lstm"]()
     model = {
-        "autoencoder": lambda: tv.TextAutoencoder(tv.code(encoder, D), decoder, TOKENIZER),
+        "autoencoder": lambda: tv.TextAutoencoder(
+            tv.code(encoder, D), decoder, TOKENIZER, corrupt=keras.layers.Identity()
+        ),
         "language model": lambda: tv.LanguageModel(NETS["lstm"](0)[1], TOKENIZER),
     }[make]()
     model.compile("adam")
@@ -67,6 +69,7 @@ def test_the_other_models_save_and_reload(make, tmp_path):
     model.save(tmp_path / "model.keras")
     again = tv.load_model(tmp_path / "model.keras")
     assert same(model.get_weights(), again.get_weights())
+    assert type(getattr(again, "corrupt", None)) is type(getattr(model, "corrupt", None))
     z = np.zeros((3, 0 if make == "language model" else D))
     assert model.decode(z) == again.decode(z)
 

@@ -190,9 +190,10 @@ class TextAutoencoder(SentenceModel, Autoencoder):
         encoder: Model, tokens (B, T) -> code (B, D); `tv.code(lstm_encoder(...), D)`.
         decoder: `TextDecoder`.
         tokenizer, readout, word_dropout: As in `TextVAE`.
+        **kwargs: `corrupt` and `seed`: as in `Autoencoder`; `corrupt` takes token ids.
     """
 
-    parts = ("encoder", "decoder", "tokenizer", "readout", "word_dropout")
+    parts = ("encoder", "decoder", "tokenizer", "readout", "word_dropout", "corrupt")
 
     def __init__(
         self, encoder, decoder, tokenizer, readout=None, word_dropout=0.0, **kwargs
