@@ -66,7 +66,8 @@ class BaseModel(keras.Model):
             optimizer: Keras optimizer or its name.
             jit_compile: Whether to compile with XLA. Off by default: XLA compiles anew for
                 every length of sentence, and draws other random numbers for the same seed,
-                so that a CPU and a GPU would disagree. `TUTVAE_JIT=1` turns the default on.
+                so that a CPU and a GPU would disagree. `TUTVAE_JIT=1` turns the default on,
+                but not for several replicas, whose variables XLA cannot share.
 
         Raises:
             ValueError: If `loss` or `metrics` is given.
@@ -79,7 +80,8 @@ class BaseModel(keras.Model):
                     "logged. Pass the objective to the constructor."
                 )
         if jit_compile is None:
-            jit_compile = os.environ.get("TUTVAE_JIT") == "1"
+            alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
+            jit_compile = alone and os.environ.get("TUTVAE_JIT") == "1"
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.optimizer.build(self.trainable_variables)  # so it can be saved at once
 

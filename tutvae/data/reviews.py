@@ -1,5 +1,6 @@
 """Chinese reviews of books, hotels and computers, praising or complaining."""
 
+import hashlib
 import re
 
 from tutvae.data.dataset import Dataset, divide
@@ -43,6 +44,8 @@ def load():
             first.setdefault(key, review)
             polarity.setdefault(key, set()).add(label)
     keys = [key for key in first if key and len(polarity[key]) == 1]
+    # The files are sorted by polarity; a part of a split should hold both.
+    keys.sort(key=lambda key: hashlib.sha256(key.encode()).digest())
     labels = {"polarity": [next(iter(polarity[key])) for key in keys]}
     return Dataset(
         name="reviews_zh",
