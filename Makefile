@@ -28,8 +28,8 @@ lab: $(READY)  ## Open JupyterLab on the book
 notebooks: $(READY)  ## Execute the notebooks in place: make notebooks [NB="book/elbo.ipynb ..."]
 	$(PY) scripts/run_notebooks.py $(NB)
 
-test-devices: $(READY)  ## Every notebook with oneDNN off, one thread, XLA, other seeds
-	$(PY) scripts/test_devices.py $(NB)
+test-devices: $(READY)  ## Notebooks with oneDNN off, one thread, XLA, other seeds: [SETTINGS="xla seed-1"] [NB=...]
+	$(PY) scripts/test_devices.py $(SETTINGS) $(NB)
 
 lock: $(READY)  ## Resolve requirements.lock again: one file for Python 3.11 to 3.13 and all systems
 	$(PY) -m uv pip compile pyproject.toml --extra book --extra test --universal \
