@@ -7,12 +7,16 @@ function first needs them, because the package itself does not depend on them.
 import html
 import numbers
 import os
+import re
 
 import keras
 
 # Okabe & Ito's palette, told apart with every common kind of colour blindness; without its
 # yellow, which is too pale on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+MINUS = re.compile(r"(?<![\w-])-(?=\w)")  # a hyphen there may end a line, a minus may not
+NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d[\d,.]*\s?%?|[\N{EN DASH}-]|nan|")  # or none
 
 STYLE = {
     "figure.dpi": 96,
@@ -21,6 +25,7 @@ STYLE = {
     "figure.facecolor": "white",  # readable on a dark page too
     "savefig.facecolor": "white",
     "axes.grid": True,
+    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "grid.alpha": 0.3,
@@ -79,16 +84,31 @@ def table(rows, header, caption, lang=None, digits=2):
     lang = lang or {}
     if unknown := set(lang) - set(header):
         raise ValueError(f"lang names {sorted(unknown)}, not among the columns {header}")
-    head = "".join(f'<th scope="col">{html.escape(str(title))}</th>' for title in header)
-    body = []
-    for row in map(list, rows):
+    rows = [list(row) for row in rows]
+    for row in rows:
         if len(row) != len(header):
             raise ValueError(f"a row has {len(row)} cells, the header {len(header)}: {row}")
-        cells = [
-            _cell(value, lang.get(title), digits)
-            for value, title in zip(row, header, strict=True)
-        ]
-        body.append(f"<tr>{''.join(cells)}</tr>")
+    shown = [[_text(value, digits) for value in row] for row in rows]
+    sides = [
+        "right" if all(NUMBER.fullmatch(row[i]) for row in shown) else "left"
+        for i in range(len(header))
+    ]
+    head = "".join(
+        f'<th scope="col" style="text-align: {side}">{_text(title, digits)}</th>'
+        for title, side in zip(header, sides, strict=True)
+    )
+    tags = [
+        f' lang="{html.escape(lang[title])}"' if title in lang else "" for title in header
+    ]
+    body = [
+        "<tr>"
+        + "".join(
+            f'<td{tag} style="text-align: {side}">{text}</td>'
+            for text, tag, side in zip(row, tags, sides, strict=True)
+        )
+        + "</tr>"
+        for row in shown
+    ]
     return HTML(
         f'<div class="tutvae-table"><table><caption>{html.escape(caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
@@ -97,13 +117,12 @@ def table(rows, header, caption, lang=None, digits=2):
     )
 
 
-def _cell(value, lang, digits):
+def _text(value, digits):
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return f'<td style="text-align: right">{value:,}</td>'
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return f'<td style="text-align: right">{value:,.{digits}f}</td>'
-    tag = f' lang="{html.escape(lang)}"' if lang else ""
-    return f'<td{tag} style="text-align: left">{html.escape(str(value))}</td>'
+        value = f"{value:,}"
+    elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+        value = f"{value:,.{digits}f}"
+    return html.escape(MINUS.sub("\N{MINUS SIGN}", str(value)))
 
 
 def glue(name, value, fmt=""):
