@@ -9,7 +9,7 @@ from tutvae import notebook
 
 def cells(table):
     """(tag, attributes, text) of every cell, heads first."""
-    return re.findall(r"<(th|td)([^>]*)>([^<]*)<", table.data)
+    return re.findall(r"<(th|td)\b([^>]*)>([^<]*)<", table.data)
 
 
 def test_columns_of_numbers_stand_on_the_right_with_their_heads():
