@@ -4,7 +4,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 BUILD := .venv/bin/jupyter-book build -W --keep-going -n
 
-.PHONY: book html test lab notebooks test-devices lock clean
+.PHONY: book html test lab notebooks test-devices lock address clean
 
 book: $(READY)  ## Execute every notebook afresh (in a copy) and build the HTML
 	$(PY) scripts/run_notebooks.py --into _build/fresh
@@ -35,6 +35,9 @@ lock: $(READY)  ## Resolve requirements.lock again: one file for Python 3.11 to 
 	$(PY) -m uv pip compile pyproject.toml --extra book --extra test --universal \
 	    --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet \
 	    --upgrade --output-file requirements.lock
+
+address: $(READY)  ## Set the address of the repository: make address TO=https://github.com/me/my-book
+	$(PY) scripts/set_address.py $(TO)
 
 clean:
 	rm -rf .venv _build

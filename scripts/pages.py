@@ -43,9 +43,14 @@ if "google.colab" in sys.modules:
 
 
 def quiet_environment(**settings):
-    """The environment to run kernels in: TensorFlow's log silenced, `settings` added."""
+    """The environment to run kernels in: TensorFlow's log silenced, `settings` added.
+
+    What a reader may have set for an experiment of his own does not reach the pages.
+    """
+    personal = ("TUTVAE_SEED", "TUTVAE_JIT", "TF_ENABLE_ONEDNN_OPTS")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in personal},
+        "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONWARNINGS": "ignore",
         **settings,

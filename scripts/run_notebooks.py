@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,24 +22,40 @@ from pages import ROOT, colab_cell, notebooks, quiet_environment, read
 CELL_SECONDS = 1200  # a cell that takes longer than this hangs
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT_METADATA = ("tutvae",)
-MACHINE_PATH = re.compile(
-    r"(?:/[\w.+-]+)+/(?=(?:site-packages|tutvae|book)/)|/(?:root|home|Users|tmp)/[^\s'\"]*/"
-)
 
 
-def without_paths(value):
-    """`value` with the folders of this machine cut from every string in it."""
+def machine_folders(path):
+    """The folders of this machine that outputs of the notebook at `path` may name."""
+    folders = {
+        path.parent,
+        ROOT,
+        Path(sys.prefix),
+        Path(tempfile.gettempdir()),
+        Path.home(),
+    }
+    spelled = {str(form) for folder in folders for form in (folder, folder.resolve())}
+    return sorted(spelled - {"/"}, key=len, reverse=True)  # a folder before what holds it
+
+
+def without_paths(value, folders):
+    """`value` with `folders` cut from every string in it."""
     if isinstance(value, str):
-        return MACHINE_PATH.sub("", value)
+        for folder in folders:
+            value = re.sub(rf"{re.escape(folder)}(?![\w.-])[/\\]*", "", value)
+        return value
     if isinstance(value, list):
-        return [without_paths(item) for item in value]
+        return [without_paths(item, folders) for item in value]
     if isinstance(value, dict):
-        return {k: v if k == "image/png" else without_paths(v) for k, v in value.items()}
+        return {
+            k: v if k == "image/png" else without_paths(v, folders)
+            for k, v in value.items()
+        }
     return value
 
 
-def clean(notebook):
-    """Keep only what is the same on every machine that runs the page."""
+def clean(notebook, path):
+    """Keep only what is the same on every machine that runs the page at `path`."""
+    folders = machine_folders(path)
     kept = {k: notebook.metadata[k] for k in KEPT_METADATA if k in notebook.metadata}
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNEL, "language_info": {"name": "python"}, **kept}
@@ -49,7 +66,11 @@ def clean(notebook):
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = nbformat.from_dict(
-                [without_paths(dict(o)) for o in cell.outputs if o.get("name") != "stderr"]
+                [
+                    without_paths(dict(o), folders)
+                    for o in cell.outputs
+                    if o.get("name") != "stderr"
+                ]
             )
     return notebook
 
@@ -73,7 +94,7 @@ def run(path):
     )
     client.execute()
     unfinished = path.with_suffix(".ipynb.part")
-    nbformat.write(clean(notebook), unfinished)
+    nbformat.write(clean(notebook, path), unfinished)
     unfinished.replace(path)
 
 
@@ -90,6 +111,10 @@ def attempt(path):
 
 def copy_of_the_book(folder):
     """A fresh copy of all that the build reads, in `folder`."""
+    if not folder.resolve().is_relative_to(ROOT / "_build"):
+        sys.exit(
+            f"--into {folder} would be emptied: name a folder inside {ROOT / '_build'}"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     skip = shutil.ignore_patterns("*.part", ".ipynb_checkpoints", "__pycache__")
     shutil.copytree(ROOT / "book", folder / "book", ignore=skip)
@@ -106,7 +131,8 @@ def main():
     asked = parser.parse_args()
     os.environ.update(quiet_environment())
     book = copy_of_the_book(asked.into) if asked.into else ROOT / "book"
-    paths = [path.resolve() for path in asked.notebooks] or notebooks(book)
+    named = [book / path.name if asked.into else path.resolve() for path in asked.notebooks]
+    paths = named or notebooks(book)
     with ThreadPoolExecutor(max_workers=2) as pool:
         worked = list(pool.map(attempt, paths))
     return 0 if all(worked) else 1

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pages import BOOK, ROOT, arguments, budget, quiet_environment
+from pages import ROOT, arguments, budget, quiet_environment
 
 SLACK = 1.5
 
@@ -20,7 +20,6 @@ def nbval(paths, workers=2, compare=True, **settings):
     """Run pytest --nbval; return its exit status and the CPU-seconds by notebook name."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += ["--nbval" if compare else "--nbval-lax", "--nbval-cell-timeout=1200"]
-    command += [f"--nbval-sanitize-with={BOOK / 'sanitize.cfg'}"]
     command += [
         "-n",
         str(min(workers, len(paths))),

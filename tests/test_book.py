@@ -2,15 +2,18 @@
 
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import yaml
 from check_notebooks import problems
 from pages import ALL_SECONDS, BOOK, ROOT, address, budget, notebooks
-from run_notebooks import attempt
+from run_notebooks import attempt, main
 from sample import CAPTION, FIGURE, GLUE, TABLE, code, page, tiny_book
+from set_address import FILES
 from test_notebooks import nbval, too_slow
 
 import tutvae
@@ -91,6 +94,25 @@ def test_a_failing_cell_fails_the_build(tmp_path):
     assert status != 0 and "ZeroDivisionError" in log
 
 
+def test_a_stored_failure_fails_the_build(tmp_path):
+    error = nbformat.v4.new_output("error", ename="E", evalue="e", traceback=["E: e"])
+    broken, meant = code("1 / 0"), code("1 / 0", tags=["raises-exception"])
+    broken.outputs, meant.outputs = [error], [error]
+    folder = tiny_book(tmp_path, {"broken": page(broken), "meant": page(meant)})
+    status, log = build(folder)
+    warnings = [line for line in log.splitlines() if "code cell 1 failed" in line]
+    assert status != 0 and warnings
+    assert all("broken" in line and "meant" not in line for line in warnings), log
+
+
+def test_a_copy_of_the_book_replaces_nothing_else(monkeypatch, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "--into", str(tmp_path)])
+    with pytest.raises(SystemExit, match="would be emptied"):
+        main()
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 def test_a_failing_cell_leaves_the_notebook_as_it_was(tmp_path, capsys):
     folder = tiny_book(tmp_path, {"failing": page(code("1 / 0"))})
     before = (folder / "book/failing.ipynb").read_text()
@@ -101,12 +123,16 @@ def test_a_failing_cell_leaves_the_notebook_as_it_was(tmp_path, capsys):
 
 
 def test_running_twice_changes_nothing(tmp_path):
-    noisy = "import os, sys\nprint('warned', file=sys.stderr)\nprint(os.getcwd() + '/x')"
+    noisy = f"""import os, sys
+print('warned', file=sys.stderr)
+print(os.getcwd(), os.getcwd() + '/x', os.path.expanduser('~/y'), '{address()}/z')"""
     folder = tiny_book(tmp_path, {"noisy": page(code(noisy))})
     path = folder / "book/noisy.ipynb"
     executed(folder, "noisy")
     once = path.read_text()
-    assert "warned\\n" not in once.split('"outputs"')[1] and str(tmp_path) not in once
+    outputs = once.split('"outputs"')[2]  # of the page's own cell
+    assert "warned\\n" not in outputs and str(tmp_path) not in once
+    assert f" x y {address()}/z" in outputs
     executed(folder, "noisy")
     assert path.read_text() == once
 
@@ -149,17 +175,26 @@ def test_all_pages_together_take_at_most_15_minutes_on_two_cores():
     assert sum(budget(path) or 0 for path in notebooks()) <= ALL_SECONDS
 
 
-def test_links_use_the_address_in_config():
-    files = [
-        "README.md",
-        "CITATION.cff",
-        "pyproject.toml",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-    ]
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in files]
-    texts += [page.read_text(encoding="utf-8") for page in BOOK.glob("*.md")]
-    found = {
-        link for text in texts for link in re.findall(r"github\.com/[\w.-]+/tutvae", text)
-    }
-    assert found == {address().removeprefix("https://")}
+def test_every_file_has_the_address_of_config():
+    for name in FILES:
+        assert address() in (ROOT / name).read_text(encoding="utf-8"), name
+    if "OWNER" not in address():
+        texts = [path.read_text(encoding="utf-8") for path in BOOK.glob("*.md")]
+        texts += [(ROOT / name).read_text(encoding="utf-8") for name in FILES]
+        assert not any("github.com/OWNER" in text for text in texts)
+
+
+def test_setting_the_address_leaves_every_page_in_order(tmp_path):
+    for name in [*FILES, "scripts", "book"]:
+        source, target = ROOT / name, tmp_path / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    new = "https://github.com/me/my-book"
+    run = [sys.executable, "scripts/set_address.py"]
+    assert subprocess.run([*run, "my-book"], cwd=tmp_path, capture_output=True).returncode
+    assert subprocess.run([*run, new], cwd=tmp_path, capture_output=True).returncode == 0
+    for name in FILES:
+        assert new in (tmp_path / name).read_text(encoding="utf-8"), name
+    check = [sys.executable, "scripts/check_notebooks.py"]
+    said = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout

@@ -8,6 +8,7 @@ import html
 import numbers
 import os
 import re
+import time
 
 import keras
 
@@ -123,6 +124,27 @@ def _text(value, digits):
     elif isinstance(value, numbers.Real) and not isinstance(value, bool):
         value = f"{value:,.{digits}f}"
     return html.escape(MINUS.sub("\N{MINUS SIGN}", str(value)))
+
+
+def cpu_seconds(function, least=0.2):
+    """CPU-seconds of one call of a function, averaged over as many as `least` seconds hold.
+
+    Windows counts CPU time in steps of 1/64 s, so a single short call would often cost
+    nothing. The first call, which may compile something, is not counted.
+
+    Args:
+        function: called without arguments.
+        least: CPU-seconds to spend.
+
+    Example:
+        >>> ratio = tv.notebook.cpu_seconds(slow) / tv.notebook.cpu_seconds(fast)
+    """
+    function()
+    calls, start = 0, time.process_time()
+    while (used := time.process_time() - start) < least:
+        function()
+        calls += 1
+    return used / calls
 
 
 def glue(name, value, fmt=""):

@@ -1,5 +1,7 @@
 """Warn of every image without a caption or alt text; with -W the build then fails."""
 
+import re
+
 from docutils import nodes
 from sphinx.util import logging
 
@@ -18,7 +20,9 @@ def check(app, doctree, docname):
         if figure is None or not any(figure.findall(nodes.caption)):
             logger.warning("%s has no caption", name, location=image)
     for raw in doctree.findall(nodes.raw):
-        if "<img" in raw.astext() or "<svg" in raw.astext():
+        if re.search(
+            r"<(img|svg|picture|video|canvas|object)\b", raw.astext(), re.IGNORECASE
+        ):
             logger.warning("an image in raw HTML: use a figure", location=raw)
 
 
