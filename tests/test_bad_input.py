@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import TOKENIZER, D, image_vae, images, text_vae
+from models import LINES, TOKENIZER, TOKENS, D, V, image_vae, images, text_vae
 
 import tutvae as tv
 
@@ -123,3 +123,37 @@ def test_compile_says_that_the_parts_define_the_loss(name):
 def test_settings_out_of_range(make):
     with pytest.raises(ValueError):
         make()
+
+
+NAN = np.full((4, 4, 4), np.nan, "float32")
+NO_END = np.where(TOKENS == 3, 0, TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: image_vae().fit(tv.batches(NAN, 2), verbose=0), "NaN"),
+        (lambda: image_vae().fit(images(), validation_data=NAN, verbose=0), "NaN"),
+        (lambda: image_vae().evaluate(NAN, verbose=0), "NaN"),
+        (lambda: tv.evaluation.report(image_vae(), NAN), "NaN"),
+        (lambda: text_vae().fit(LINES, verbose=0), "list of 4.*Tokenizer.encode"),
+        (lambda: text_vae().fit(NO_END, verbose=0), "START or END"),
+        (lambda: text_vae().fit(tv.batches(TOKENS + 90, 2), verbose=0), "vocabulary has"),
+        (lambda: text_vae().predict(TOKENS + 90, verbose=0), "vocabulary has"),
+        (lambda: text_vae().predict(tv.batches(TOKENS, 2, seed=0)), "in order"),
+        (lambda: text_vae().decode(np.full((1, D), np.nan)), "finite"),
+        (lambda: text_vae().decode(np.zeros((1, D + 1))), r"shape \(N, 3\)"),
+        (lambda: text_vae().decode(np.zeros(D)), r"shape \(N, 3\)"),
+        (lambda: tv.Tokenizer.fit(LINES, size=4), "over 4"),
+        (lambda: tv.Tokenizer.fit(LINES, length=0), "at least 3"),
+    ],
+)
+def test_every_door_is_guarded(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()
+
+
+def test_a_transformer_for_shorter_sentences_is_refused():
+    parts = tv.transformer_encoder(V, 5, 8, 2, 1), tv.transformer_decoder(V, D, 5, 8, 2, 1)
+    with pytest.raises(ValueError, match="made for 5 positions"):
+        tv.TextVAE(*parts, tv.GaussianPosterior(D), TOKENIZER)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 from models import TOKENS, D, text_vae
-from scipy import stats
+from scipy import special, stats
 
 import tutvae as tv
 
@@ -96,7 +96,10 @@ def test_iwae_is_a_tighter_bound_than_elbo_and_grows_with_samples():
     draw = text_vae(objective=tv.ELBO(samples=64))(TOKENS)
     log_w = np.array(draw.log_px + draw.log_pz - draw.log_qz)
     iwae = np.array(tv.IWAE(samples=64)(draw, 1.0))
-    assert (iwae <= -log_w.mean(axis=1) + 1e-5).all()
+    assert (iwae < -log_w.mean(axis=1) - 1e-3).all()
+    np.testing.assert_allclose(
+        iwae, np.log(64) - special.logsumexp(log_w, axis=1), rtol=1e-5
+    )
     by_k = [np.log(np.exp(log_w.reshape(4, -1, k)).mean(2)).mean() for k in (1, 2, 8, 64)]
     assert by_k == sorted(by_k)  # Jensen, exactly, when the same samples are grouped
 
@@ -106,6 +109,10 @@ def test_free_bits_and_free_rate_floors():
     nll = -np.array(draw.log_px[:, 0])
     np.testing.assert_allclose(tv.FreeBits(100.0)(draw, 1.0), nll + D * 100.0, rtol=1e-5)
     np.testing.assert_allclose(tv.FreeRate(100.0)(draw, 0.5), nll + 50.0, rtol=1e-5)
+    by_dimension = np.array(draw.kl).mean(0)  # the floor holds for the mean of the batch
+    floor = float(np.median(by_dimension))
+    want = nll + 2 * np.maximum(by_dimension, floor).sum()
+    np.testing.assert_allclose(tv.FreeBits(floor)(draw, 2.0), want, rtol=1e-5)
     rate = np.array(draw.kl).sum(1).mean()
     np.testing.assert_allclose(tv.FreeRate(0.0)(draw, 2.0), nll + 2 * rate, rtol=1e-5)
 
@@ -114,6 +121,20 @@ def test_mmd_vanishes_for_equal_samples():
     draw = text_vae()(TOKENS)
     draw = draw._replace(z=draw.z_prior)
     np.testing.assert_allclose(tv.MMD()(draw, 1.0), -draw.log_px[:, 0], atol=1e-3)
+
+
+def test_mmd_punishes_the_distance_between_samples():
+    draw = text_vae()(TOKENS)
+    q, p = np.array(draw.z[:, 0]) + 3.0, np.array(draw.z_prior[:, 0])
+
+    def mean_kernel(a, b):
+        return np.mean([[2 * D / (2 * D + ((x - y) ** 2).sum()) for y in b] for x in a])
+
+    gap = mean_kernel(q, q) + mean_kernel(p, p) - 2 * mean_kernel(q, p)
+    want = -np.array(draw.log_px[:, 0]) + 0.5 * 100.0 * gap
+    moved = draw._replace(z=ops.array(q[:, None], "float32"))
+    np.testing.assert_allclose(tv.MMD(100.0)(moved, 0.5), want, rtol=1e-4)
+    assert gap > 0.1
 
 
 def test_schedules():

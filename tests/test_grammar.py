@@ -176,3 +176,30 @@ def test_dataset():
     assert data.train[:50] != data.test and data.validation != data.test
     rows = zip(*(data.labels["test"][name] for name in Grammar.factor_names), strict=True)
     assert [realise(Factors(*row)) for row in rows] == data.test
+
+
+def test_elbo_plus_gap_is_log_p_for_any_q():
+    """By enumeration of the meanings z of each sentence, with p(z) from the tables."""
+    g = grammar
+
+    language, rng, ambiguous = Grammar(), np.random.default_rng(0), 0
+    for sentence in language.sentences()[::7]:
+        posterior = language.posterior(sentence)
+        p = np.array(
+            [
+                g.ADJECTIVE[z.adjective]
+                * g.SUBJECT[z.subject]
+                * g.NUMBER[z.number]
+                * g.TENSE[z.tense]
+                * g.POLARITY[z.polarity]
+                * g.VERB[z.verb]
+                * g.OBJECT[z.verb][z.object]
+                for z in posterior
+            ]
+        )  # p(z) p(x|z), as p(x|z) is 1 for a meaning of x
+        q = rng.dirichlet(np.ones(len(p)))
+        elbo = np.sum(q * (np.log(p) - np.log(q)))
+        gap = np.sum(q * (np.log(q) - np.log(list(posterior.values()))))
+        assert elbo + gap == pytest.approx(language.log_prob(sentence), abs=1e-9)
+        ambiguous += len(p) > 1
+    assert ambiguous > 20

@@ -184,3 +184,53 @@ def test_shared_embedding_stays_shared_after_loading(tmp_path):
     again = tv.load_model(tmp_path / "vae.keras")
     assert again.readout.embedding is again.decoder.embedding
     assert sum(w.shape == (V, 8) for w in again.weights) == 2  # encoder's and decoder's
+
+
+def run(data, epochs=4, kill_at=None, path=None, **how):
+    """A short training on `data` with early stopping by `min_delta`; (weights, history)."""
+    keras.utils.set_random_seed(0)
+    vae = text_vae()
+    stop = keras.callbacks.EarlyStopping("val_nll", mode="min", patience=1, min_delta=1.0)
+    callbacks = [stop, *([tv.Resume(path, data, [stop], every=2)] if path else [])]
+    callbacks += [KillAt(kill_at)] if kill_at else []
+    history = vae.fit(
+        data, validation_data=TOKENS, epochs=epochs, callbacks=callbacks, verbose=0, **how
+    )
+    return vae.get_weights(), history.history
+
+
+def again():
+    return tv.batches(np.tile(TOKENS, (3, 1))[:9], 2, seed=0)
+
+
+def test_a_resumed_run_stops_where_it_would_have_stopped(tmp_path):
+    whole = run(again(), epochs=20)
+    with pytest.raises(Killed):
+        run(again(), 20, kill_at=8, path=tmp_path / "run.npz")
+    resumed = run(again(), 20, path=tmp_path / "run.npz")
+    assert same(whole[0], resumed[0]) and whole[1] == resumed[1]
+    assert len(whole[1]["loss"]) < 20
+
+
+def test_batches_that_were_used_before_can_be_resumed(tmp_path):
+    used = again()
+    list(used)  # one pass before the training
+    whole = run(used, epochs=2)
+    used = again()
+    list(used)
+    with pytest.raises(Killed):
+        run(used, 2, kill_at=7, path=tmp_path / "run.npz")
+    resumed = run(used, 2, path=tmp_path / "run.npz")  # as when a cell is run once more
+    assert same(whole[0], resumed[0]) and whole[1] == resumed[1]
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path):
+    whole = run(again(), epochs=3)
+    run(again(), 2, path=tmp_path / "run.npz")
+    longer = run(again(), 3, path=tmp_path / "run.npz")
+    assert same(whole[0], longer[0]) and whole[1] == longer[1]
+
+
+def test_resume_refuses_what_it_cannot_count(tmp_path):
+    with pytest.raises(ValueError, match="whole passes"):
+        run(again(), path=tmp_path / "run.npz", steps_per_epoch=2)

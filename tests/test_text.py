@@ -191,11 +191,8 @@ def test_a_wide_beam_finds_the_likeliest_sentence_of_all():
     best = max(scores, key=scores.get)
     ids, score = decoding.beam(vae.decoder, vae.readout, ops.array(z), 3, 200)
     ids, score = np.array(ids)[0], float(score[0])
-    if END in ids:  # a hypothesis without END is no sentence and not among `scores`
-        assert tuple(i for i in ids.tolist() if i != PAD) == best
-        assert score == pytest.approx(scores[best], abs=1e-4)
-    else:
-        assert score > scores[best]
+    assert tuple(i for i in ids.tolist() if i != PAD) == best
+    assert score == pytest.approx(scores[best], abs=1e-4)
 
 
 def test_beam_of_one_is_greedy_and_more_beams_score_no_worse():
@@ -272,3 +269,54 @@ def test_text_autoencoder_learns_to_say_back():
     assert set(history) == {"loss"} and not hasattr(model, "generate")
     assert model.reconstruct(LINES) == LINES
     assert tv.evaluation.reconstruction(model, LINES) == {"bleu4": 1.0, "exact_match": 1.0}
+
+
+def test_text_autoencoder_gives_log_p_of_each_sentence():
+    encoder, decoder = NETS["gru"]()
+    model = tv.TextAutoencoder(tv.code(encoder, D), decoder, TOKENIZER)
+    model.compile("adam")
+    log_p = model.predict(TOKENS, verbose=0)
+    assert log_p.shape == (4,)
+    assert -log_p.mean() == pytest.approx(model.evaluate(TOKENS, verbose=0), rel=1e-5)
+
+
+def test_word_dropout_hides_the_words_from_the_decoder():
+    vae = text_vae(word_dropout=1.0)
+    z = np.random.normal(size=(4, D)).astype("float32")
+    hidden = np.where(TOKENS > END, UNK, TOKENS)
+    features = vae.decoder([hidden[:, :-1], z])
+    want = tv.categorical(TOKENS[:, 1:], vae.readout(features))
+    np.testing.assert_allclose(
+        vae.log_likelihood(TOKENS, z, training=True), want, rtol=1e-4
+    )
+    assert not np.allclose(vae.log_likelihood(TOKENS, z), want, rtol=1e-4)
+
+
+def test_interpolation_goes_straight_from_one_code_to_the_other(monkeypatch):
+    vae = text_vae()
+    monkeypatch.setattr(tv.TextVAE, "decode", lambda self, z, **how: z)
+    line = vae.interpolate(LINES[0], LINES[1], steps=3)
+    a, b = vae.codes(LINES[:2])
+    np.testing.assert_allclose(line, [a, (a + b) / 2, b], atol=1e-6)
+
+
+def test_perplexity_counts_the_end_and_not_the_start():
+    tokens = np.array([[START, 5, END, PAD], [START, 6, 7, END]])
+    assert tv.evaluation.perplexity(2.5 * np.log(7), tokens) == pytest.approx(7)
+    numbers = tv.evaluation.report(text_vae(), TOKENS, samples=5, verbose=0)
+    predicted = (TOKENS[:, 1:] != PAD).sum()
+    assert numbers["ppl_iw"] == pytest.approx(np.exp(numbers["iw_nll"] * 4 / predicted))
+
+
+def test_variety_by_hand():
+    assert tv.evaluation.distinct(["a b a b", "a b"], 2) == 2 / 4
+    alike = tv.evaluation.self_bleu(["a b c d e"] * 3)
+    apart = tv.evaluation.self_bleu(["a b c d e", "f g h i j", "k l m n o"])
+    assert alike == pytest.approx(1) and apart < 0.1
+
+
+def test_trimming_keeps_everything_up_to_the_last_token():
+    from tutvae.batches import trim
+
+    assert trim(np.array([[2, 4, 0, 5, 3, 0]])).tolist() == [[2, 4, 0, 5, 3]]
+    assert trim(np.zeros((2, 3), int)).shape == (2, 1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from models import TOKENS, image_vae, images, same, text_vae
+from models import TOKENS, D, image_vae, images, same, text_vae
 from scipy import stats
 from sklearn.decomposition import PCA
 
@@ -111,9 +111,10 @@ def test_train_step_is_one_gradient_step_on_the_mean_loss():
         np.testing.assert_allclose(after, w - 0.1 * np.array(g), atol=1e-6)
 
 
-def test_two_replicas_learn_what_one_learns():
+@pytest.mark.parametrize("n", [8, 11])  # a last batch of 3 is shared unevenly
+def test_two_replicas_learn_what_one_learns(n):
     """With a point posterior: the noise of a Gaussian one differs between replicas."""
-    x, weights, losses = images(), [], []
+    x, weights, losses = images(n), [], []
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     for strategy in (tf.distribute.get_strategy(), mirrored):
         keras.utils.set_random_seed(0)
@@ -136,6 +137,39 @@ def test_sample_weights_are_used_with_and_without_y():
         assert got["nll"] == pytest.approx(first["nll"], rel=1e-5)
     vae.fit(x, sample_weight=np.zeros(4), verbose=0)
     assert vae.evaluate(x[:2], verbose=0, return_dict=True)["nll"] == first["nll"]
+
+
+def test_sample_weights_weigh_also_in_validation():
+    x, w = images(4), np.array([1.0, 3.0, 0.5, 0.0])
+    vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
+    each = [
+        vae.evaluate(x[i : i + 1], verbose=0, return_dict=True)["nll"] for i in range(4)
+    ]
+    want = pytest.approx(np.average(each, weights=w), rel=1e-5)
+    assert vae.evaluate(x, sample_weight=w, verbose=0, return_dict=True)["nll"] == want
+    keep = keras.optimizers.SGD(0.0)
+    vae.compile(keep)
+    history = vae.fit(x, validation_data=(x, None, w), verbose=0).history
+    assert history["val_nll"][0] == want
+
+
+def test_a_target_that_would_be_ignored_is_refused():
+    with pytest.raises(ValueError, match="y is not used"):
+        image_vae().fit(images(), images(), verbose=0)
+
+
+def test_report_with_a_prior_whose_kl_has_no_closed_form():
+    vae = image_vae(prior=tv.GaussianMixture(4, D))
+    numbers = [
+        tv.evaluation.report(vae, images(6), samples=5000, rows=rows, verbose=0)
+        for rows in (64, 100_000)  # in many chunks, and at once
+    ]
+    for one in numbers:  # the bounds are in order, which a KL of one sample would break
+        assert one["iw_nll"] < one["elbo_nll"] + 1e-3
+    for name in ("elbo_nll", "iw_nll", "kl"):
+        assert numbers[0][name] == pytest.approx(numbers[1][name], abs=0.25), name
+    with pytest.raises(ValueError, match="the prior has 1 dimensions"):
+        image_vae(prior=tv.GaussianMixture(4, 1))
 
 
 def test_validation_and_early_stopping():

@@ -68,7 +68,8 @@ class Batches:
 
 def trim(tokens):
     """Drop the columns that hold nothing but padding."""
-    return tokens[:, : max(1, int((tokens != 0).sum(axis=1).max()))]
+    used = np.flatnonzero((tokens != 0).any(axis=0))
+    return tokens[:, : used[-1] + 1 if len(used) else 1]
 
 
 def batches(x, batch_size=64, seed=None):

@@ -52,10 +52,11 @@ def beam(decoder, readout, z, length, width):
     Args:
         decoder, readout, z, length: As for `sample`.
         width: Python int, hypotheses kept per z. No bonus for length: hypotheses are ranked
-            by log p(x|z).
+            by log p(x|z), and a finished sentence comes before any that has no END.
 
     Returns:
-        ids (B, length), and log p(x|z) of each in nats, (B,).
+        ids (B, length), and log p(x|z) of each in nats, (B,): among the sentences that can
+        be written, since padding, START and the unknown word are never chosen.
     """
     batch, w = tf.shape(z)[0], width
     z = tf.repeat(z, w, axis=0)
@@ -83,8 +84,11 @@ def beam(decoder, readout, z, length, width):
 
     score = tf.tile([0.0] + [NEVER] * (w - 1), [batch])  # at first there is one hypothesis
     begin = (*nothing_yet(batch * w), score, *decoder.begin(z))
-    ids, _, _, score, *_ = run(body, begin, length)
-    return ids[::w], score[::w]
+    ids, done, _, score, *_ = run(body, begin, length)
+    score = tf.where(done, score, score + NEVER)  # a finished sentence before a fragment
+    best = tf.argmax(tf.reshape(score, [batch, w]), axis=1, output_type=tf.int32)
+    best += first_row[:, 0]
+    return tf.gather(ids, best), tf.gather(score, best)
 
 
 def next_logits(decoder, readout, token, z, state):

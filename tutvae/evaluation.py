@@ -40,11 +40,10 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
     x = np.asarray(x)
     if len(x) == 0:
         raise ValueError("no examples to evaluate: x is empty")
+    vae.check(x)
     q = posteriors(vae, x, batch_size)
-    log_px, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
-    z = type(q)(*map(tf.constant, q)).sample(1, keras.random.SeedGenerator(0))
-    kl = float(np.mean(ops.sum(vae.prior.kl(type(q)(*map(tf.constant, q)), z), axis=1)))
-    nll, iw_nll = -float(np.mean(log_px)), -float(np.mean(log_w))
+    log_px, kl, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
+    nll, kl, iw_nll = -float(np.mean(log_px)), float(np.mean(kl)), -float(np.mean(log_w))
     numbers = {
         "elbo_nll": nll + kl,
         "iw_nll": iw_nll,
@@ -85,21 +84,24 @@ def log_weights(vae, x, q, samples, batch_size=64, rows=640, verbose=0):
         )
         log_px = ops.reshape(log_px, (-1, k))
         log_w = log_px + vae.prior(z) - q.log_prob(z)
-        return ops.sum(log_px, axis=1), ops.logsumexp(log_w, axis=1)
+        kl = ops.sum(vae.prior.kl(q, z), axis=1)
+        return ops.sum(log_px, axis=1), kl * k, ops.logsumexp(log_w, axis=1)
 
     bar = keras.utils.Progbar(len(x), verbose=verbose)
-    means, totals = [], []
+    means, rates, totals = [], [], []
     for i, batch in enumerate(in_batches(vae, x, batch_size)):
         here = slice(i * batch_size, i * batch_size + len(batch))
         q_here = type(q)(*(tf.constant(field[here]) for field in q))
-        total, log_total = 0.0, np.full(len(batch), -np.inf)
+        total, rate, log_total = 0.0, 0.0, np.full(len(batch), -np.inf)
         for done in range(0, samples, chunk):
-            s, log_s = score(tf.constant(batch), q_here, min(chunk, samples - done))
-            total, log_total = total + s.numpy(), np.logaddexp(log_total, log_s.numpy())
+            k = min(chunk, samples - done)
+            s, kl, log_s = (t.numpy() for t in score(tf.constant(batch), q_here, k))
+            total, rate, log_total = total + s, rate + kl, np.logaddexp(log_total, log_s)
         means.append(total / samples)
+        rates.append(rate / samples)
         totals.append(log_total - math.log(samples))
         bar.add(len(batch))
-    return np.concatenate(means), np.concatenate(totals)
+    return np.concatenate(means), np.concatenate(rates), np.concatenate(totals)
 
 
 def in_batches(vae, x, batch_size):
@@ -112,8 +114,8 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
     """I(x; z) under q in nats: mean of log q(z|x) - log q(z), with q(z) the mean of q(z|x).
 
     q(z) is the aggregate posterior of all N examples; z comes from `samples` of them at
-    most. It is computed as matrix products over blocks, in memory `block` times N. At most
-    log N; when it is near 0, noise may make it negative.
+    most. It is computed as matrix products over blocks of rows, of 80 MB at most. The
+    result is at most log N; when it is near 0, noise may make it negative.
 
     Args:
         q: `Normal` with fields (N, D).
@@ -135,7 +137,7 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
     def log_q(z):  # (M, D) -> (M, N): log q(z_m | x_n)
         return -0.5 * z**2 @ precision.T + z @ (mean * precision).T + constant
 
-    total = 0.0
+    total, block = 0.0, max(1, min(block, 10_000_000 // n))
     for i in range(0, len(rows), block):
         table = log_q(z[i : i + block])
         own = table[np.arange(len(table)), rows[i : i + block]]

@@ -1,5 +1,8 @@
 """Objectives: what training minimises, as one number per example.
 
+Terms that belong to a batch and not to an example (the floors of FreeBits and FreeRate, the
+distance of MMD) take no account of sample weights.
+
 An objective turns a `Draw` into losses: (draw, beta) -> (B,), in nats. To add one, write a
 frozen dataclass with `__call__`; its fields are its hyperparameters, saved with the model.
 """

@@ -13,7 +13,7 @@ def pretrained(name):
     """Load a trained model by its name.
 
     Args:
-        name: A key of `tutvae.pretrained.CHECKPOINTS`.
+        name: Of the model; a wrong one is answered by the list of all.
 
     Raises:
         ValueError: If there is no such model, or its file is not the published one.

@@ -1,5 +1,6 @@
 """Stop at any moment, start again, and get the same weights, bit for bit."""
 
+import inspect
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import zipfile
 import keras
 import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Resume(keras.callbacks.Callback):
@@ -46,10 +47,17 @@ class Resume(keras.callbacks.Callback):
     # What Keras calls.
 
     def on_train_begin(self, logs=None):
-        self.first_pass = self.data.epoch  # passes made before this fit
+        if self.params["steps"] != len(self.data) or self.model.steps_per_execution > 1:
+            raise ValueError(
+                "Resume counts the batches of whole passes over its `data`: give `fit` the "
+                "same Batches, without steps_per_epoch and steps_per_execution."
+            )
         self.loaded = self.read()
         if self.loaded is None:
+            self.first_pass = self.data.epoch  # passes made before this fit
             return
+        self.first_pass = self.loaded["first_pass"]
+        self.data.epoch = self.first_pass + self.loaded["epoch"]
         finished = self.loaded["stopped"] or self.loaded["epoch"] >= self.params["epochs"]
         self.model._initial_epoch = (
             self.params["epochs"] if finished else self.loaded["epoch"]
@@ -63,6 +71,8 @@ class Resume(keras.callbacks.Callback):
         if self.loaded is not None:
             self.restore()
             self.restore_callbacks()
+            if not self.loaded["batch"]:
+                self.model.reset_metrics()  # the file may hold those of the epoch before
             self.skip(self.loaded["batch"])
             self.batch, self.loaded = self.loaded["batch"], None
         else:
@@ -95,6 +105,7 @@ class Resume(keras.callbacks.Callback):
         note = {
             "format": FORMAT,
             "epoch": self.epoch,
+            "first_pass": self.first_pass,
             "batch": self.batch,
             "stopped": stopped,
             "callbacks": [plain_state(c) for c in observers],
@@ -114,7 +125,10 @@ class Resume(keras.callbacks.Callback):
             with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file}
             state = {**json.loads(str(arrays["note"])), "arrays": arrays}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            *(OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError),
+            *(NotImplementedError, zipfile.BadZipFile),
+        ) as error:
             raise ValueError(
                 f"{self.path} is truncated or altered ({error}). Delete it to start "
                 "anew, or put back a good copy."
@@ -161,10 +175,10 @@ class Resume(keras.callbacks.Callback):
 
 
 def plain_state(callback):
-    """The attributes of a callback that are numbers, texts, or lists and dicts of them."""
-    state = {}
+    """What training changes in a callback: its plain attributes but for its settings."""
+    state, settings = {}, inspect.signature(type(callback)).parameters
     for name, value in vars(callback).items():
-        if name.startswith("_") or name in ("model", "params", "monitor_op"):
+        if name.startswith("_") or name in ("model", "params", *settings):
             continue
         try:
             state[name] = json.loads(json.dumps(value, default=float))

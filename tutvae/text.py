@@ -10,9 +10,10 @@ from keras import ops
 
 from tutvae import decoding
 from tutvae.autoencoder import Autoencoder
-from tutvae.layers import TiedReadout
+from tutvae.batches import Batches
+from tutvae.layers import Position, TiedReadout
 from tutvae.likelihoods import categorical
-from tutvae.tokenizer import END, PAD, UNK
+from tutvae.tokenizer import END, PAD, START, UNK
 from tutvae.training import BaseModel
 from tutvae.vae import VAE
 
@@ -28,6 +29,8 @@ class SentenceModel:
     def add_text_parts(self, decoder, tokenizer, readout, word_dropout):
         if not 0 <= word_dropout <= 1:
             raise ValueError(f"word_dropout is {word_dropout}; it is a share, from 0 to 1")
+        nets = [getattr(self, "encoder", None), decoder.step]
+        check_length([net for net in nets if isinstance(net, keras.Model)], tokenizer)
         self.decoder, self.tokenizer, self.word_dropout = decoder, tokenizer, word_dropout
         self.readout = readout or keras.layers.Dense(
             len(tokenizer), dtype="float32", name="readout"
@@ -63,13 +66,17 @@ class SentenceModel:
                 f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
                 f"has {len(self.tokenizer)} entries. Encode with the model's own tokenizer."
             )
-        return tokens
+        if not ((tokens[:, 0] == START) & (tokens == END).any(axis=1)).all():
+            raise ValueError(
+                "a row without START or END is no sentence. Make rows with "
+                "tokenizer.encode(sentences)."
+            )
 
-    def fit(self, x=None, y=None, **kwargs):
-        """As `BaseModel.fit`, for ids (N, T) of `tokenizer.encode`, or their batches."""
+    def check(self, x):
+        super().check(x)
+        x = x.x if isinstance(x, Batches) else x
         if isinstance(x, np.ndarray):
             self.check_tokens(x)
-        return super().fit(x, y, **kwargs)
 
     def write_tokens(self, z, temperature, top_p, beams, seed):
         length = self.tokenizer.length - 1
@@ -96,14 +103,19 @@ class SentenceModel:
             N strings.
 
         Raises:
-            ValueError: If `temperature`, `top_p` or `beams` is out of range.
+            ValueError: If `temperature`, `top_p` or `beams` is out of range, or z has
+                another shape or holds NaN.
         """
-        if temperature < 0 or not 0 < top_p <= 1 or beams < 1:
+        if not temperature >= 0 or not 0 < top_p <= 1 or beams < 1:
             raise ValueError(
                 f"temperature {temperature} must be >= 0, top_p {top_p} in (0, 1], beams "
                 f"{beams} >= 1"
             )
-        z = np.asarray(z, "float32")
+        z, width = np.asarray(z, "float32"), self.decoder.start.input_shape[-1]
+        if z.ndim != 2 or z.shape[1] != width or not np.isfinite(z).all():
+            raise ValueError(
+                f"z must hold finite numbers in the shape (N, {width}), not {z.shape}"
+            )
         ids = []
         for i in range(0, len(z), batch_size):
             rows = tf.constant(z[i : i + batch_size])
@@ -125,6 +137,16 @@ class SentenceModel:
         """Sentences on the straight line between the codes of two sentences."""
         a, b = self.codes([first, last])
         return self.decode(np.linspace(a, b, steps), **how)
+
+
+def check_length(nets, tokenizer):
+    """Refuse Transformers made for shorter sentences: later positions would look alike."""
+    for layer in (layer for net in nets for layer in net.layers):
+        if isinstance(layer, Position) and layer.length < tokenizer.length:
+            raise ValueError(
+                f"a Transformer was made for {layer.length} positions, but sentences have "
+                f"up to {tokenizer.length} tokens. Build it with tokenizer.length."
+            )
 
 
 @register
@@ -200,6 +222,12 @@ class TextAutoencoder(SentenceModel, Autoencoder):
     ):
         super().__init__(encoder, decoder, categorical, **kwargs)
         self.add_text_parts(decoder, tokenizer, readout, word_dropout)
+
+    def call(self, tokens, training=False):
+        """tokens (B, T) -> log p(x|code) in nats per sentence, (B,)."""
+        return self.log_likelihood(
+            tokens, self.encoder(tokens, training=training), training
+        )
 
 
 @register

@@ -65,15 +65,23 @@ class Tokenizer:
             length: Tokens a sentence is padded to; by default, what the longest needs.
 
         Raises:
-            ValueError: If there are no sentences, or one of them is empty or no string.
+            ValueError: If there are no sentences, one of them is empty or no string, or
+                `size` leaves no room for a word.
         """
+        if size <= len(SPECIAL):
+            raise ValueError(
+                f"size is {size}; four entries are special, so it must be over 4"
+            )
         tokens = cls.split_all(sentences)
         counts = collections.Counter(token for sentence in tokens for token in sentence)
         common = sorted(
             set(counts) - set(SPECIAL), key=lambda token: (-counts[token], token)
         )
         longest = max(len(sentence) for sentence in tokens) + 2
-        return cls([*SPECIAL, *common[: size - len(SPECIAL)]], length or longest)
+        return cls(
+            [*SPECIAL, *common[: size - len(SPECIAL)]],
+            longest if length is None else length,
+        )
 
     @classmethod
     def split_all(cls, sentences):

@@ -42,8 +42,8 @@ class BaseModel(keras.Model):
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             terms = self.terms(x, training=True)
-            loss = ops.mean(terms["loss"] if weight is None else terms["loss"] * weight)
-            loss /= tf.distribute.get_strategy().num_replicas_in_sync  # gradients add up
+            losses = terms["loss"] if weight is None else terms["loss"] * weight
+            loss = ops.sum(losses) / examples(losses)  # of all replicas: gradients add up
             loss = self.optimizer.scale_loss(loss)  # no effect except in mixed_float16
         gradients = tape.gradient(loss, self.trainable_weights)
         self.optimizer.apply(gradients, self.trainable_weights)
@@ -94,7 +94,12 @@ class BaseModel(keras.Model):
         Raises:
             ValueError: If an array x is empty or holds NaN or infinite values.
         """
-        check_array(x)
+        self.check(x)
+        self.check(validation_data)
+        if y is not None and y is not x:
+            raise ValueError("y is not used: these models learn x. Call fit(x).")
+        if isinstance(validation_data, tuple) and validation_data[1:2] == (None,):
+            validation_data = (validation_data[0], *validation_data[::2])  # as for y below
         if isinstance(x, (Batches, tf.data.Dataset)):
             kwargs["shuffle"] = False  # both bring their own order
         if sample_weight is not None and y is None:
@@ -109,15 +114,25 @@ class BaseModel(keras.Model):
 
     def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
         """As `keras.Model.evaluate`, for the same x as `fit`."""
-        check_array(x)
+        self.check(x)
         if sample_weight is not None and y is None:
             y = x
         return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, **kwargs):
-        """As `keras.Model.predict`, for the same x as `fit`."""
-        check_array(x)
+        """As `keras.Model.predict`, for the same x as `fit`, but in its own order.
+
+        Raises:
+            ValueError: If x is shuffled: its rows could not be told apart in the result.
+        """
+        self.check(x)
+        if isinstance(x, Batches) and x.seed is not None:
+            raise ValueError("predict needs batches in order: leave out their seed")
         return super().predict(as_dataset(x), **kwargs)
+
+    def check(self, x):
+        """Refuse what cannot be learned from: arrays, and the arrays of batches."""
+        check_array(x.x if isinstance(x, Batches) else x)
 
     def get_config(self):
         saved = {name: serialize(getattr(self, name)) for name in (*self.parts, "seed")}
@@ -138,6 +153,12 @@ class BaseModel(keras.Model):
             state.assign(store[f"seed_{i}"])
 
 
+def examples(losses):
+    """How many examples all replicas see in this step; a last batch may be uneven."""
+    n = ops.cast(ops.shape(losses)[0], "float32")
+    return tf.distribute.get_replica_context().all_reduce("sum", n)
+
+
 def seed_states(model):
     """The state of every random number generator in a model: its noise and its dropout."""
     return [v for v in model.variables if v.name == "seed_generator_state"]
@@ -150,6 +171,11 @@ def as_dataset(x):
 
 def check_array(x):
     """Refuse an array that no model can learn from, before it is trained on."""
+    if isinstance(x, list):
+        raise ValueError(
+            f"x is a list of {len(x)}; pass an array. Sentences become one with "
+            "Tokenizer.encode."
+        )
     if not isinstance(x, np.ndarray):
         return
     if x.size == 0:
@@ -172,7 +198,7 @@ def load_model(path):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or altered, or is not a model of this package.
+        ValueError: If the file is truncated or altered.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no model file at {path}; save one with model.save(...)")

@@ -67,6 +67,12 @@ class VAE(BaseModel):
         self.encoder, self.decoder, self.posterior = encoder, decoder, posterior
         self.prior, self.likelihood = prior or StandardNormal(), likelihood
         self.objective, self.beta = objective, beta
+        width = getattr(self.prior, "latent_dim", posterior.latent_dim)
+        if width != posterior.latent_dim:
+            raise ValueError(
+                f"the prior has {width} dimensions, the posterior {posterior.latent_dim}: "
+                "give both the same latent_dim"
+            )
         if not posterior.built:
             posterior.build(encoder.output_shape)
 

@@ -99,7 +99,8 @@ def load(vocabulary=100, counts=False, size=None, seed=0):
         ValueError: another vocabulary, or `size` below 5.
     """
     check_option("topics", "vocabulary", vocabulary, tuple(SETTINGS))
-    settings, size = SETTINGS[vocabulary], size or SIZE[vocabulary]
+    settings = SETTINGS[vocabulary]
+    size = SIZE[vocabulary] if size is None else size
     if size < 5:
         raise ValueError(f"'topics' needs size of at least 5, not {size}.")
     bags, labels = {}, {}
