@@ -51,6 +51,14 @@ def test_any_text_round_trips_by_characters(lines):
     assert tokenizer.decode(tokenizer.encode(lines)) == want
 
 
+def test_text_that_is_split_already_keeps_its_tokens():
+    lines = ["mr. <unk> is n't N years old", "the u.s. bank 's <unk>"]
+    tokenizer = tv.WhitespaceTokenizer.fit(lines)
+    assert tokenizer.split(lines[0]) == ["mr.", "<unk>", "is", "n't", "N", "years", "old"]
+    assert tokenizer.encode(lines)[0, 2] == 1 and "<unk>" not in tokenizer.words[2:]
+    assert tokenizer.decode(tokenizer.encode(lines)) == lines
+
+
 def test_vocabulary_is_by_frequency_then_alphabet():
     tokenizer = tv.Tokenizer.fit(["b a", "c a", "b d"], size=7)
     assert tokenizer.words == ["<pad>", "<unk>", "<s>", "</s>", "a", "b", "c"]
@@ -91,6 +99,15 @@ def test_padding_changes_nothing(net):
         vae.log_likelihood(ops.array(padded), z),
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("pool", ["last", "max"])
+@pytest.mark.parametrize("encoder", [tv.lstm_encoder, tv.gru_encoder])
+def test_padding_changes_nothing_in_one_direction(encoder, pool):
+    encoder = encoder(9, 6, 5, pool=pool, bidirectional=False)
+    short, padded = np.array([[2, 5, 6, 3]]), np.array([[2, 5, 6, 3, 0, 0, 0]])
+    assert encoder.output_shape == (None, 6)
+    np.testing.assert_allclose(encoder(short), encoder(padded), atol=1e-6)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -44,14 +44,18 @@ from tutvae.encoders import (
 )
 from tutvae.layers import TiedReadout
 from tutvae.likelihoods import bernoulli, categorical, gaussian, multinomial
+from tutvae.memory import keep_freed_memory
 from tutvae.ngram import KneserNey
 from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
+from tutvae.optimizers import Adam
 from tutvae.pretrained import pretrained
+from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear
 from tutvae.text import LanguageModel, TextAutoencoder, TextVAE
-from tutvae.tokenizer import CharTokenizer, Tokenizer, read_lines
+from tutvae.tokenizer import CharTokenizer, Tokenizer, WhitespaceTokenizer, read_lines
 from tutvae.training import load_model
 from tutvae.vae import VAE, Draw
 
+keep_freed_memory()
 __version__ = "0.1.0"

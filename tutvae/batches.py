@@ -58,12 +58,36 @@ class Batches:
         return range(0, len(self.x), self.batch_size)
 
     def dataset(self):
-        """As a tf.data.Dataset; each iteration of it is one pass."""
-        shape = (None, None) if self.is_tokens else (None, *self.x.shape[1:])
-        spec = tf.TensorSpec(shape, self.x.dtype)
-        data = tf.data.Dataset.from_generator(lambda: iter(self), output_signature=spec)
+        """As a tf.data.Dataset; each iteration of it is one pass.
+
+        Not `from_generator`: in TensorFlow 2.21 that undoes `keep_freed_memory`.
+        """
+        x = tf.constant(self.x)
+
+        def order(_):
+            rows = tf.numpy_function(self.next_order, [], tf.int64)
+            return tf.ensure_shape(rows, (len(self), self.batch_size))
+
+        def batch(rows):
+            batch = tf.gather(x, rows[rows >= 0])
+            if not self.is_tokens:
+                return batch
+            used = tf.where(tf.reduce_any(batch != 0, axis=0))
+            return batch[:, : tf.maximum(tf.reduce_max(used) + 1, 1)]
+
+        data = tf.data.Dataset.from_tensors(0).map(order).unbatch().map(batch)
         data = data.apply(tf.data.experimental.assert_cardinality(len(self)))
-        return data.prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread can hold up the end of a pass
+        return data.prefetch(2).with_options(options)
+
+    def next_order(self):
+        """The rows of all batches of the next pass, -1 where a batch is short."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        rows = np.full((len(self), self.batch_size), -1)
+        for row, batch in zip(rows, self.order(epoch), strict=True):
+            row[: len(batch)] = batch
+        return rows
 
 
 def trim(tokens):

@@ -25,8 +25,10 @@ def dense_encoder(shape, units=(256,), activation="relu"):
     return keras.Model(x, h, name="dense_encoder")
 
 
-def lstm_encoder(vocab_size, units=128, embed=128, dropout=0.0, pool="last"):
-    """tokens (B, T) -> features (B, 2 units) of a bidirectional LSTM.
+def lstm_encoder(
+    vocab_size, units=128, embed=128, dropout=0.0, pool="last", bidirectional=True
+):
+    """tokens (B, T) -> features of an LSTM, (B, 2 units) if bidirectional.
 
     Args:
         vocab_size: V, `len(tokenizer)`.
@@ -35,16 +37,21 @@ def lstm_encoder(vocab_size, units=128, embed=128, dropout=0.0, pool="last"):
         dropout: Share of the embedding's entries dropped in training.
         pool: "last" for the last states, "max" for the maximum over real tokens, which
             keeps more of a sentence (Long et al. 2019, arXiv:1911.03976).
+        bidirectional: Whether a second LSTM reads the sentence from its end.
     """
-    return recurrent_encoder(layers.LSTM, vocab_size, units, embed, dropout, pool)
+    cell = layers.LSTM
+    return recurrent_encoder(cell, vocab_size, units, embed, dropout, pool, bidirectional)
 
 
-def gru_encoder(vocab_size, units=128, embed=128, dropout=0.0, pool="last"):
+def gru_encoder(
+    vocab_size, units=128, embed=128, dropout=0.0, pool="last", bidirectional=True
+):
     """As `lstm_encoder`, with a GRU."""
-    return recurrent_encoder(layers.GRU, vocab_size, units, embed, dropout, pool)
+    cell = layers.GRU
+    return recurrent_encoder(cell, vocab_size, units, embed, dropout, pool, bidirectional)
 
 
-def recurrent_encoder(cell, vocab_size, units, embed, dropout, pool):
+def recurrent_encoder(cell, vocab_size, units, embed, dropout, pool, bidirectional):
     if pool not in ("last", "max"):
         raise ValueError(f'pool is {pool!r}; choose "last" or "max"')
     tokens = keras.Input((None,), dtype="int32", name="tokens")
@@ -52,7 +59,7 @@ def recurrent_encoder(cell, vocab_size, units, embed, dropout, pool):
     x = layers.Embedding(vocab_size, embed)(tokens)
     x = layers.Dropout(dropout)(x)
     rnn = cell(units, return_sequences=pool == "max")
-    x = layers.Bidirectional(rnn)(x, mask=mask)
+    x = (layers.Bidirectional(rnn) if bidirectional else rnn)(x, mask=mask)
     if pool == "max":
         x = masked_max(x, mask)
     return keras.Model(tokens, x, name=f"{cell.__name__.lower()}_encoder")

@@ -168,6 +168,22 @@ class CharTokenizer(Tokenizer):
         return "".join(tokens)
 
 
+@register
+class WhitespaceTokenizer(Tokenizer):
+    """As `Tokenizer`, but for text that has been split already: blanks part the tokens.
+
+    The Penn Treebank comes like this, and its published perplexities count its own tokens.
+    """
+
+    @staticmethod
+    def split(sentence):
+        return sentence.split()
+
+    @staticmethod
+    def join(tokens):
+        return " ".join(tokens)
+
+
 def read_lines(path):
     """The non-empty lines of a UTF-8 text file, stripped.
 

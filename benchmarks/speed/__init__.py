@@ -1,0 +1,7 @@
+"""How fast does tutvae train, against PyTorch and Keras? `python -m benchmarks.speed`.
+
+Every contestant trains the same model (`sizes.py`) on the same sentences of the Penn
+Treebank with the same batch size and the same optimizer, in a process of its own, and takes
+its turn in every round. Not run as a whole yet. Needs `pip install torch==2.13.0` and
+`TUTVAE_DATA`.
+"""

@@ -1,0 +1,110 @@
+"""What makes training fast must not change what is computed."""
+
+import functools
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tutvae as tv
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape).astype("float32")
+
+
+def gradients(layer, x, state):
+    """Everything an LSTM gives, and the gradient of a function of all of it."""
+    x, state = tf.identity(x), [tf.identity(s) for s in state]
+    with tf.GradientTape() as tape:
+        tape.watch([x, *state])
+        out = layer(x, initial_state=state)
+        loss = sum(tf.reduce_sum(tf.sin(t) * (i + 1)) for i, t in enumerate(out))
+    return [*out, *tape.gradient(loss, [x, *state, *layer.trainable_weights])]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"use_bias": False}])
+def test_lstm_equals_that_of_keras(options, steps, compiled):
+    layers = [
+        kind(5, return_sequences=True, return_state=True, **options)
+        for kind in (keras.layers.LSTM, tv.LSTM)
+    ]
+    for layer in layers:
+        layer.build((None, None, 3))
+    layers[1].set_weights(layers[0].get_weights())
+    x, state = normal(4, steps, 3), [normal(4, 5), normal(4, 5)]
+    results = []
+    for layer in layers:
+        run = functools.partial(gradients, layer)
+        results.append((tf.function(run) if compiled else run)(x, state))
+    for theirs, ours in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_lstm_takes_a_mask_as_keras_does():
+    theirs, ours = keras.layers.LSTM(5), tv.LSTM(5)
+    x, mask = normal(2, 4, 3), np.array([[1, 1, 1, 0], [1, 0, 0, 0]], bool)
+    expected = theirs(x, mask=mask)
+    ours.build(x.shape)
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(ours(x, mask=mask), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"amsgrad": True}])
+def test_adam_equals_that_of_keras_on_the_whole_gradient(options):
+    start = normal(9, 4), normal(4)
+    trained = []
+    for kind in (keras.optimizers.Adam, tv.Adam):
+        weights = [keras.Variable(v) for v in start]
+        table, bias = (w.value for w in weights)
+        optimizer = kind(tv.linear(10, 0.1, 0.01), **options)
+        optimizer.build(weights)
+        for step in range(6):
+            rows = tf.constant([step, 0, step])  # an embedding: few rows, one of them twice
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.sin(3.0 * (tf.gather(table, rows) + bias)))
+            of_rows, of_bias = tape.gradient(loss, [table, bias])
+            whole = tf.convert_to_tensor(of_rows)
+            optimizer.apply([of_rows if kind is tv.Adam else whole, of_bias], weights)
+        trained.append([w.numpy() for w in weights])
+    for theirs, ours, begin in zip(*trained, start, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+        assert not np.allclose(ours, begin, atol=0.1)
+
+
+def test_dataset_gives_the_same_batches_as_iteration():
+    x = np.zeros((23, 9), "int32")
+    for row, n in zip(x, RNG.integers(1, 9, 23), strict=True):
+        row[:n] = RNG.integers(1, 99, n)
+    plain, data = tv.batches(x, 4, seed=3), tv.batches(x, 4, seed=3).dataset()
+    for _ in range(2):  # each pass has its own order
+        for a, b in zip(plain, data, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="concerns glibc only")
+def test_memory_of_a_step_is_kept_for_the_next():
+    program = """
+        import resource
+        import tensorflow as tf
+        import tutvae as tv
+
+        f = tf.function(lambda x: tf.reduce_sum(tf.exp(x[:, None] + x)))  # 64 MB
+        new = []
+        for _ in range(40):  # the heap grows at first
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            f(tf.ones(4000))
+            new.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        print(min(new[-5:]))
+    """
+    program = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 1000, "a step needs 16,000 pages"
