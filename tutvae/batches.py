@@ -33,11 +33,8 @@ class Batches:
         return -(-len(self.x) // self.batch_size)
 
     def __iter__(self):
-        """One pass. The next pass has another order, unless there is no seed."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        for rows in self.order(epoch):
-            batch = self.x[rows]
-            yield trim(batch) if self.is_tokens else batch
+        """One pass, as arrays. The next pass has another order, unless there is no seed."""
+        return self.dataset().as_numpy_iterator()
 
     def order(self, epoch):
         """The row numbers of each batch of an epoch."""

@@ -1,4 +1,4 @@
-"""The optimizer of Keras that trains most models of this book, in one pass over memory."""
+"""Adam as one operation, and exact for embeddings."""
 
 import keras
 import tensorflow as tf
@@ -6,24 +6,21 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tutvae")
 class Adam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam`: same arguments, about three times as fast, and exact.
+    """`keras.optimizers.Adam`: same arguments, less time, and exact for embeddings.
 
-    Keras writes Adam as some ten operations, each of which reads and writes a whole array;
-    a model of text has millions of weights in its embeddings, so that this takes a fifth of
-    a training step. TensorFlow has it as one operation. And of a word that occurs several
-    times in a batch, Keras squares each gradient by itself where Adam squares their sum.
-    With several replicas, `amsgrad` or half precision, the update is Keras' own.
+    Keras writes Adam as some ten operations, each of which reads and writes a whole array,
+    and a model of text has millions of weights in its embeddings; TensorFlow has it as one
+    operation. Of a word that occurs several times in a batch, Keras squares each gradient
+    by itself, where Adam squares their sum. With several replicas, `amsgrad` or half
+    precision, the update of a weight is Keras' own.
 
     Source: Kingma & Ba 2015, arXiv:1412.6980.
     """
 
     def apply(self, grads, trainable_variables=None):
-        whole = [
-            tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
-        ]
-        return super().apply(
-            whole, trainable_variables
-        )  # an embedding's rows, added up once
+        """As in Keras, after the gradients of a word's occurrences have been added up."""
+        sums = [tf.convert_to_tensor(g) if is_sparse(g) else g for g in grads]
+        return super().apply(sums, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
@@ -43,3 +40,8 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def is_sparse(gradient):
+    """Whether a gradient comes as the rows of an embedding that a batch has used."""
+    return isinstance(gradient, tf.IndexedSlices)
