@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 
 import tutvae as tv
+from tutvae.layers import masked_last, reverse
+from tutvae.likelihoods import log_softmax_at
 
 RNG = np.random.default_rng(0)
 
@@ -67,7 +69,13 @@ def test_lstm_takes_a_mask_as_keras_does():
     np.testing.assert_allclose(ours(x, mask=mask), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"amsgrad": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"amsgrad": True}, {"clipnorm": 0.1}),
+        *({"global_clipnorm": limit} for limit in (0.1, 5.0, 100.0)),
+    ],
+)
 def test_adam_equals_that_of_keras_on_the_whole_gradient(options):
     start = normal(9, 4), normal(4)
     trained = []
@@ -136,3 +144,58 @@ def test_memory_of_a_step_is_kept_for_the_next():
     program = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) < 1000, "a step needs 16,000 pages"
+
+
+def test_log_softmax_at_is_tensorflows_cross_entropy():
+    logits, token = tf.constant(20 * normal(50, 7)), tf.constant(RNG.integers(0, 7, 50))
+    results = []
+    for log_p in (
+        log_softmax_at,
+        lambda x, t: -tf.nn.sparse_softmax_cross_entropy_with_logits(logits=x, labels=t),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = log_p(logits, token)
+            loss = tf.reduce_sum(tf.sin(value))
+        results.append([value, tape.gradient(loss, logits)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_sentence_is_reversed_within_its_length():
+    tokens = np.array([[5, 6, 7, 0], [8, 0, 0, 0], [1, 2, 3, 4]], "int32")
+    reversed_ = [[7, 6, 5, 0], [8, 0, 0, 0], [4, 3, 2, 1]]
+    np.testing.assert_array_equal(reverse(tokens), reversed_)
+    values = keras.ops.cast(tokens, "float32")[..., None]
+    np.testing.assert_array_equal(masked_last(values, tokens != 0)[:, 0], [7, 8, 4])
+
+
+@pytest.mark.parametrize("pool", ["last", "max"])
+@pytest.mark.parametrize("make", [tv.lstm_encoder, tv.gru_encoder])
+def test_a_recurrent_encoder_is_the_masked_bidirectional_one_of_keras(make, pool):
+    encoder = make(9, units=5, embed=3, pool=pool)
+    cell = keras.layers.LSTM if make is tv.lstm_encoder else keras.layers.GRU
+    tokens = np.array([[5, 6, 7, 0], [8, 0, 0, 0], [1, 2, 3, 4]], "int32")
+    embedding, forward, backward = encoder.get_weights()[0], *split(encoder, cell)
+    embedded, mask = embedding[tokens], tokens != 0
+    theirs = keras.layers.Bidirectional(cell(5, return_sequences=True))
+    theirs.build(embedded.shape)
+    theirs.set_weights([*forward, *backward])
+    h = np.array(theirs(embedded, mask=tf.constant(mask)))
+    if pool == "last":  # of the reversed sentence, the last is the first
+        last = mask.sum(axis=1) - 1
+        wanted = np.concatenate([h[range(3), last, :5], h[:, 0, 5:]], axis=1)
+    else:
+        wanted = np.where(mask[..., None], h, -np.inf).max(axis=1)
+    np.testing.assert_allclose(encoder(tokens), wanted, rtol=1e-4, atol=1e-5)
+
+
+def split(encoder, cell):
+    """The weights of an encoder's two directions."""
+    return [layer.get_weights() for layer in encoder.layers if isinstance(layer, cell)]
+
+
+def test_adam_by_name_is_ours():
+    model = tv.Autoencoder(tv.dense_encoder((2,)), tv.dense_decoder(2, (2,)))
+    model.compile("adam")
+    assert type(model.optimizer) is tv.Adam

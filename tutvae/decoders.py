@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 from tutvae.layers import CausalBlock, EmptyPast, Position
+from tutvae.recurrent import LSTM
 
 register = keras.saving.register_keras_serializable("tutvae")
 
@@ -92,7 +93,7 @@ def lstm_decoder(vocab_size, latent_dim, units=128, embed=128, dropout=0.0):
 
     Source: Bowman et al. 2016, arXiv:1511.06349.
     """
-    return recurrent_decoder(layers.LSTM, 2, vocab_size, latent_dim, units, embed, dropout)
+    return recurrent_decoder(LSTM, 2, vocab_size, latent_dim, units, embed, dropout)
 
 
 def gru_decoder(vocab_size, latent_dim, units=128, embed=128, dropout=0.0):

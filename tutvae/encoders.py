@@ -1,13 +1,15 @@
 """Encoders: functions that return an ordinary keras.Model, x -> features (B, H).
 
-Padding is token 0 on the right. It is passed on as an explicit mask: the implicit one of
-`Embedding(mask_zero=True)` is lost in `x + y`, and MultiHeadAttention removes it.
+Padding is token 0 on the right. The layers that must not see it are told so: the implicit
+mask of `Embedding(mask_zero=True)` is lost in `x + y`, and MultiHeadAttention removes it. A
+recurrent layer needs no mask, because padding comes after what is real.
 """
 
 import keras
 from keras import layers, ops
 
-from tutvae.layers import Position, masked_max
+from tutvae.layers import Position, masked_last, masked_max, reverse
+from tutvae.recurrent import LSTM
 
 
 def dense_encoder(shape, units=(256,), activation="relu"):
@@ -39,8 +41,7 @@ def lstm_encoder(
             keeps more of a sentence (Long et al. 2019, arXiv:1911.03976).
         bidirectional: Whether a second LSTM reads the sentence from its end.
     """
-    cell = layers.LSTM
-    return recurrent_encoder(cell, vocab_size, units, embed, dropout, pool, bidirectional)
+    return recurrent_encoder(LSTM, vocab_size, units, embed, dropout, pool, bidirectional)
 
 
 def gru_encoder(
@@ -55,13 +56,12 @@ def recurrent_encoder(cell, vocab_size, units, embed, dropout, pool, bidirection
     if pool not in ("last", "max"):
         raise ValueError(f'pool is {pool!r}; choose "last" or "max"')
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    mask = ops.not_equal(tokens, 0)
-    x = layers.Embedding(vocab_size, embed)(tokens)
-    x = layers.Dropout(dropout)(x)
-    rnn = cell(units, return_sequences=pool == "max")
-    x = (layers.Bidirectional(rnn) if bidirectional else rnn)(x, mask=mask)
-    if pool == "max":
-        x = masked_max(x, mask)
+    embedding, drop = layers.Embedding(vocab_size, embed), layers.Dropout(dropout)
+    pooled = []
+    for order in (tokens, reverse(tokens)) if bidirectional else (tokens,):
+        h = cell(units, return_sequences=True)(drop(embedding(order)))
+        pooled.append((masked_last if pool == "last" else masked_max)(h, order != 0))
+    x = layers.Concatenate()(pooled) if bidirectional else pooled[0]
     return keras.Model(tokens, x, name=f"{cell.__name__.lower()}_encoder")
 
 

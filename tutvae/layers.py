@@ -6,6 +6,20 @@ from keras import layers, ops
 register = keras.saving.register_keras_serializable("tutvae")
 
 
+def reverse(tokens):
+    """Each sentence from its end, (B, T); padding stays on the right."""
+    n = ops.sum(ops.cast(tokens != 0, "int32"), axis=1, keepdims=True)
+    t = ops.cumsum(ops.ones_like(tokens), axis=1) - 1  # 0, 1, 2 ...
+    return ops.take_along_axis(tokens, ops.where(t < n, n - 1 - t, t), axis=1)
+
+
+def masked_last(x, mask):
+    """The last real token: (B, T, H), (B, T) -> (B, H)."""
+    after = ops.pad(mask[:, 1:], [[0, 0], [0, 1]])
+    is_last = ops.logical_and(mask, ops.logical_not(after))
+    return ops.sum(ops.where(ops.expand_dims(is_last, -1), x, 0.0), axis=1)
+
+
 def masked_max(x, mask):
     """Maximum over the real tokens: (B, T, H), (B, T) -> (B, H)."""
     return ops.max(ops.where(ops.expand_dims(mask, -1), x, -1e4), axis=1)

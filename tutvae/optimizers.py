@@ -22,9 +22,19 @@ class Adam(keras.optimizers.Adam):
         sums = [tf.convert_to_tensor(g) if is_sparse(g) else g for g in grads]
         return super().apply(sums, trainable_variables)
 
+    def _clip_gradients(self, grads):
+        """By the global norm: most steps need no clipping, and then nothing is written."""
+        if self.clipnorm or not self.global_clipnorm or has_replicas():
+            return super()._clip_gradients(grads)
+        norm, limit = tf.linalg.global_norm(grads), self.global_clipnorm
+        return tf.cond(
+            norm > limit,
+            lambda: [g * (limit / norm) for g in grads],
+            lambda: [tf.identity(g) for g in grads],
+        )
+
     def update_step(self, gradient, variable, learning_rate):
-        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-        if several or self.amsgrad or variable.dtype != tf.float32:
+        if has_replicas() or self.amsgrad or variable.dtype != tf.float32:
             return super().update_step(gradient, variable, learning_rate)
         i = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, tf.float32)
@@ -40,6 +50,10 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def has_replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1
 
 
 def is_sparse(gradient):

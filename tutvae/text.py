@@ -50,7 +50,9 @@ class SentenceModel:
         features = self.decoder([given, z], training=training)
         real = tf.where(target != PAD)  # (N, 2): the softmax runs on real tokens only
         logits = self.readout(tf.gather_nd(features, real))  # (N, V)
-        log_p = categorical(tf.gather_nd(target, real)[:, None], logits[:, None])
+        tokens = tf.gather_nd(target, real)
+        # Not logits[:, None]: the gradient of a slice is a copy of the whole.
+        log_p = categorical(tf.expand_dims(tokens, 1), tf.expand_dims(logits, 1))
         return tf.math.unsorted_segment_sum(log_p, real[:, 0], tf.shape(x)[0])
 
     def check_tokens(self, tokens):

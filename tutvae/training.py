@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae.batches import Batches
+from tutvae.optimizers import Adam
 
 serialize = keras.saving.serialize_keras_object
 deserialize = keras.saving.deserialize_keras_object
@@ -63,7 +64,7 @@ class BaseModel(keras.Model):
         """As `keras.Model.compile`, without `loss` and `metrics`: the parts define both.
 
         Args:
-            optimizer: Keras optimizer or its name.
+            optimizer: Keras optimizer or its name; "adam" is `tv.Adam`.
             jit_compile: Whether to compile with XLA. Off by default: XLA compiles anew for
                 every length of sentence, and draws other random numbers for the same seed,
                 so that a CPU and a GPU would disagree. `TUTVAE_JIT=1` turns the default on,
@@ -82,6 +83,7 @@ class BaseModel(keras.Model):
         if jit_compile is None:
             alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
             jit_compile = alone and os.environ.get("TUTVAE_JIT") == "1"
+        optimizer = Adam() if optimizer == "adam" else optimizer
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.optimizer.build(self.trainable_variables)  # so it can be saved at once
 

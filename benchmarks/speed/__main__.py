@@ -9,18 +9,23 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BATCH_SIZES, ROUNDS, SENTENCES = (32, 128), 5, 3200
-CONTESTANTS = {  # name: (module, function)
-    "tutvae": ("ours", "contestant"),
-    "pytorch_plain": ("pytorch", "plain"),
-    "pytorch_tuned": ("pytorch", "tuned"),
-    "keras_plain": ("keras_plain", "contestant"),
-    "ceiling": ("ceiling", "contestant"),
+KEEP_MEMORY = {  # as tv.keep_freed_memory, which a process can only be told at its start
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_ARENA_MAX": "1",
+}
+CONTESTANTS = {  # name: (module, function, environment)
+    "tutvae": ("ours", "contestant", {}),
+    "pytorch_plain": ("pytorch", "plain", {}),
+    "pytorch_tuned": ("pytorch", "tuned", KEEP_MEMORY),
+    "keras_plain": ("keras_plain", "contestant", {}),
+    "ceiling": ("ceiling", "contestant", {}),
 }
 
 
 def work(name, tokenizer, batch_size, pipe):
     """A contestant in its own process: trains on what it is sent, answers with seconds."""
-    module, function = CONTESTANTS[name]
+    module, function, _ = CONTESTANTS[name]
     module = importlib.import_module(f"benchmarks.speed.{module}")
     train = getattr(module, function)(tokenizer, batch_size)
     while (tokens := pipe.recv()) is not None:
@@ -35,7 +40,11 @@ def race(tokenizer, tokens, batch_size):
     for name in CONTESTANTS:
         pipes[name], theirs = context.Pipe()
         setting = (name, tokenizer, batch_size, theirs)
+        environment = CONTESTANTS[name][2]
+        os.environ.update(environment)
         context.Process(target=work, args=setting, daemon=True).start()
+        for key in environment:
+            del os.environ[key]
         pipes[name].send(tokens[: 5 * batch_size])  # to compile and to warm up
         pipes[name].recv()
         seconds[name] = []
