@@ -1,5 +1,6 @@
 """Save, load, stop and resume: nothing is lost."""
 
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -53,6 +54,22 @@ def test_every_variant_trains_saves_reloads_and_continues(name, tmp_path):
         model.fit(tv.batches(TOKENS, 4), verbose=0)
         ends.append(model.get_weights())
     assert same(*ends) and int(again.optimizer.iterations) == 13
+
+
+def test_a_compact_file_holds_the_same_model_in_half_precision(tmp_path):
+    vae = build(next(iter(VARIANTS)))
+    vae.fit(tv.batches(TOKENS, 4), epochs=2, verbose=0)
+    vae.save(tmp_path / "full.keras")
+    path = tmp_path / "compact.keras"
+    sha256 = tv.save_compact(vae, path)
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert path.stat().st_size < (tmp_path / "full.keras").stat().st_size / 2
+    again = tv.load_model(path)
+    for rounded, weight in zip(again.get_weights(), vae.get_weights(), strict=True):
+        assert rounded.dtype == weight.dtype
+        np.testing.assert_array_equal(rounded, weight.astype("float16"))
+    again.compile("adam")
+    assert again.fit(tv.batches(TOKENS, 4), verbose=0).history["nll"][0] > 0
 
 
 @pytest.mark.parametrize("make", ["autoencoder", "language model"])

@@ -48,7 +48,7 @@ from tutvae.memory import keep_freed_memory
 from tutvae.ngram import KneserNey
 from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
 from tutvae.optimizers import Adam
-from tutvae.pretrained import pretrained
+from tutvae.pretrained import pretrained, save_compact
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear

@@ -1,8 +1,16 @@
 """Trained models that come with the package."""
 
 import hashlib
+import io
+import os
+import tempfile
+import zipfile
 from importlib import resources
+from pathlib import Path
 
+import h5py
+
+from tutvae.resume import write_atomically
 from tutvae.training import load_model
 
 # name -> (file in tutvae/checkpoints, its SHA-256)
@@ -30,3 +38,47 @@ def pretrained(name):
                 "Install tutvae again."
             )
         return load_model(path)
+
+
+def save_compact(model, path):
+    """As `model.save(path)`, but small: half precision, and no state of the training.
+
+    `tv.load_model` reads it; the weights are float32 again then, rounded to three digits.
+
+    Args:
+        model: Any model of this package.
+        path: File to write, ending in `.keras`; it is never half-written.
+
+    Returns:
+        The SHA-256 of the file.
+    """
+    untrained = type(model).from_config(model.get_config())
+    untrained.set_weights(model.get_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        full = os.path.join(folder, "model.keras")
+        untrained.save(full)
+        with zipfile.ZipFile(full) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+    files["model.weights.h5"] = halved(files["model.weights.h5"])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    write_atomically(Path(path).expanduser(), packed.getvalue())
+    return hashlib.sha256(packed.getvalue()).hexdigest()
+
+
+def halved(weights):
+    """The bytes of an HDF5 file -> the same with float16 in place of float32."""
+    half = io.BytesIO()
+    with h5py.File(io.BytesIO(weights)) as source, h5py.File(half, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                small = "float16" if item.dtype == "float32" else item.dtype
+                target.create_dataset(name, data=item[()].astype(small))
+            else:
+                target.require_group(name).attrs.update(item.attrs)
+
+        source.visititems(copy)
+    return half.getvalue()

@@ -1,0 +1,77 @@
+"""Contestants train in turns, each in a process of its own."""
+
+import importlib
+import multiprocessing
+import os
+import statistics
+import time
+from typing import NamedTuple
+
+ROUNDS, SENTENCES = 5, 1600  # a round
+
+
+class Contestant(NamedTuple):
+    """A function (tokenizer, batch size) -> (function, token ids -> seconds or None)."""
+
+    module: str
+    function: str
+    options: dict | None = None  # further arguments of the function
+    environment: dict | None = None  # of its process
+
+
+def work(contestant, tokenizer, batch_size, pipe):
+    """In its own process: trains on what it is sent, answers with seconds."""
+    make = getattr(importlib.import_module(contestant.module), contestant.function)
+    train = make(tokenizer, batch_size, **(contestant.options or {}))
+    while (tokens := pipe.recv()) is not None:
+        start = time.perf_counter()
+        computed = train(tokens)
+        pipe.send(time.perf_counter() - start if computed is None else computed)
+
+
+def start(contestant, tokenizer, batch_size):
+    """The pipe to a new process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    before = dict(os.environ)
+    os.environ.update(contestant.environment or {})
+    arguments = (contestant, tokenizer, batch_size, theirs)
+    context.Process(target=work, args=arguments, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(before)
+    return ours
+
+
+def race(contestants, tokenizer, tokens, batch_size):
+    """{name: seconds of each round}; every round trains on other sentences."""
+    pipes = {}
+    for name, contestant in contestants.items():
+        pipes[name] = start(contestant, tokenizer, batch_size)
+        pipes[name].send(tokens[: 5 * batch_size])  # to compile and to warm up
+        pipes[name].recv()
+    seconds = {name: [] for name in contestants}
+    for i in range(ROUNDS):
+        for name, pipe in pipes.items():
+            pipe.send(tokens[i * SENTENCES : (i + 1) * SENTENCES])
+            seconds[name].append(pipe.recv())
+            print(batch_size, i, name, f"{seconds[name][-1]:.1f} s", flush=True)
+    for pipe in pipes.values():
+        pipe.send(None)
+    return seconds
+
+
+def ratio(theirs, ours):
+    """The median over the rounds of their seconds over ours."""
+    return round(statistics.median(t / o for t, o in zip(theirs, ours, strict=True)), 2)
+
+
+def sentences():
+    """The Penn Treebank: its tokenizer, and the token ids of all rounds."""
+    import numpy as np
+
+    import tutvae as tv
+
+    train = tv.load_data("ptb").train
+    tokenizer = tv.WhitespaceTokenizer.fit(train, 20_000)  # keeps all words
+    rows = np.random.default_rng(0).permutation(len(train))[: ROUNDS * SENTENCES]
+    return tokenizer, tokenizer.encode([train[i] for i in rows])
