@@ -52,6 +52,7 @@ from tutvae.pretrained import pretrained, save_compact
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear
+from tutvae.stream import TextStream
 from tutvae.text import LanguageModel, TextAutoencoder, TextVAE
 from tutvae.tokenizer import CharTokenizer, Tokenizer, WhitespaceTokenizer, read_lines
 from tutvae.training import load_model

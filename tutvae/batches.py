@@ -74,9 +74,7 @@ class Batches:
 
         data = tf.data.Dataset.from_tensors(0).map(order).unbatch().map(batch)
         data = data.apply(tf.data.experimental.assert_cardinality(len(self)))
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread can hold up the end of a pass
-        return data.prefetch(2).with_options(options)
+        return without_autotune(data.prefetch(2))
 
     def next_order(self):
         """The rows of all batches of the next pass, -1 where a batch is short."""
@@ -85,6 +83,13 @@ class Batches:
         for row, batch in zip(rows, self.order(epoch), strict=True):
             row[: len(batch)] = batch
         return rows
+
+
+def without_autotune(data):
+    """The same tf.data.Dataset; its tuning thread can hold up the end of a pass."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.with_options(options)
 
 
 def trim(tokens):

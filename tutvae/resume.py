@@ -23,7 +23,7 @@ class Resume(keras.callbacks.Callback):
 
     Args:
         path: File of the state, replaced in one step: it is never half-written.
-        data: The `Batches` given to `fit`.
+        data: The `Batches` or `TextStream` given to `fit`.
         callbacks: Other callbacks whose state matters: EarlyStopping, ReduceLROnPlateau ...
         every: Save after so many batches, besides the start of each epoch.
 

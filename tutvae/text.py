@@ -13,6 +13,7 @@ from tutvae.autoencoder import Autoencoder
 from tutvae.batches import Batches
 from tutvae.layers import Position, TiedReadout
 from tutvae.likelihoods import categorical
+from tutvae.stream import TextStream
 from tutvae.tokenizer import END, PAD, START, UNK
 from tutvae.training import BaseModel
 from tutvae.vae import VAE
@@ -76,6 +77,11 @@ class SentenceModel:
 
     def check(self, x):
         super().check(x)
+        if isinstance(x, TextStream) and x.tokenizer.words != self.tokenizer.words:
+            raise ValueError(
+                "the TextStream has another vocabulary than the model: make it with the "
+                "model's own tokenizer"
+            )
         x = x.x if isinstance(x, Batches) else x
         if isinstance(x, np.ndarray):
             self.check_tokens(x)

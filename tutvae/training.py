@@ -13,6 +13,7 @@ from keras import ops
 
 from tutvae.batches import Batches
 from tutvae.optimizers import Adam
+from tutvae.stream import TextStream
 
 serialize = keras.saving.serialize_keras_object
 deserialize = keras.saving.deserialize_keras_object
@@ -102,7 +103,7 @@ class BaseModel(keras.Model):
             raise ValueError("y is not used: these models learn x. Call fit(x).")
         if isinstance(validation_data, tuple) and validation_data[1:2] == (None,):
             validation_data = (validation_data[0], *validation_data[::2])  # as for y below
-        if isinstance(x, (Batches, tf.data.Dataset)):
+        if isinstance(x, (Batches, TextStream, tf.data.Dataset)):
             kwargs["shuffle"] = False  # both bring their own order
         if sample_weight is not None and y is None:
             y = x  # Keras drops the weights when there is no y
@@ -128,7 +129,7 @@ class BaseModel(keras.Model):
             ValueError: If x is shuffled: its rows could not be told apart in the result.
         """
         self.check(x)
-        if isinstance(x, Batches) and x.seed is not None:
+        if isinstance(x, (Batches, TextStream)) and x.seed is not None:
             raise ValueError("predict needs batches in order: leave out their seed")
         return super().predict(as_dataset(x), **kwargs)
 
@@ -167,8 +168,8 @@ def seed_states(model):
 
 
 def as_dataset(x):
-    """`Batches` -> tf.data.Dataset; anything else is left to Keras."""
-    return x.dataset() if isinstance(x, Batches) else x
+    """`Batches`, `TextStream` -> tf.data.Dataset; anything else is left to Keras."""
+    return x.dataset() if isinstance(x, (Batches, TextStream)) else x
 
 
 def check_array(x):

@@ -1,0 +1,80 @@
+"""Training from files that do not fit in memory: does it keep up, and in how much memory?
+
+    python -m benchmarks.streaming [--gigabytes 1.0]
+
+Writes shards of sentences drawn from Tatoeba, with replacement, to a temporary folder;
+reads, tokenises and batches all of them once; then trains a model on them for 1,000 steps.
+It writes benchmarks/results/streaming.json.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import tutvae as tv
+from benchmarks import results
+
+SHARDS, STEPS, BATCH = 10, 1000, 64
+
+
+def write_shards(folder, sentences, size):
+    """`SHARDS` files that together hold `size` bytes at least."""
+    rng = np.random.default_rng(0)
+    for i in range(SHARDS):
+        with open(Path(folder) / f"{i}.txt", "w", encoding="utf-8") as file:
+            while file.tell() < size / SHARDS:
+                file.writelines(f"{s}\n" for s in rng.choice(sentences, 50_000))
+
+
+def peak():
+    """Megabytes of memory that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measured(work):
+    start = time.perf_counter()
+    result = work()
+    return round(time.perf_counter() - start, 1), result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=1.0)
+    size = parser.parse_args().gigabytes * 1e9
+    train = tv.load_data("tatoeba", language="en").train
+    tokenizer = tv.Tokenizer.fit(train, size=6000, length=16)
+    vae = tv.TextVAE(
+        tv.lstm_encoder(len(tokenizer), 128, 128),
+        tv.lstm_decoder(len(tokenizer), 32, 256, 128),
+        tv.GaussianPosterior(32),
+        tokenizer,
+    )
+    vae.compile("adam")
+    vae.fit(tv.batches(tokenizer.encode(train[:BATCH], truncate=True), BATCH), verbose=0)
+    figures = {"peak_megabytes_before": round(peak())}
+    with tempfile.TemporaryDirectory() as folder:
+        write_shards(folder, train, size)
+        files = sorted(Path(folder).glob("*.txt"))
+        figures["gigabytes"] = round(sum(f.stat().st_size for f in files) / 1e9, 2)
+        stream = tv.TextStream(files, tokenizer, BATCH, seed=0)
+        figures["seconds_counting"], _ = measured(lambda: len(stream))
+        figures["sentences"] = stream.sentences
+        figures["seconds_one_pass"], read = measured(lambda: sum(map(len, stream)))
+        assert read == stream.sentences
+        figures["peak_megabytes_reading"] = round(peak())
+        seconds, _ = measured(lambda: vae.fit(stream, steps_per_epoch=STEPS, verbose=0))
+        figures |= {"steps": STEPS, "batch_size": BATCH, "seconds_training": seconds}
+        figures["peak_megabytes"] = round(peak())
+    results.write("streaming", figures)
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Text files that are never read as a whole give the same training as an array."""
+
+import gzip
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import same
+
+import tutvae as tv
+
+SENTENCES = [
+    f"{a} {b} {c}" for a, b, c in itertools.product("abcd", "efg", "hi jkl m".split())
+]
+TOKENIZER = tv.Tokenizer.fit(SENTENCES, length=5)
+
+
+@pytest.fixture
+def shards(tmp_path):
+    for i in range(3):
+        lines = "\n".join([*SENTENCES[12 * i : 12 * i + 12], "", " \u3000 "])
+        (tmp_path / f"{i}.txt").write_text(lines, "utf-8")
+    return str(tmp_path / "*.txt")
+
+
+def rows(batches):
+    """All sentences of a pass, sorted."""
+    return sorted(TOKENIZER.decode(np.concatenate([pad(b) for b in batches])))
+
+
+def pad(batch):
+    return np.pad(batch, [(0, 0), (0, TOKENIZER.length - batch.shape[1])])
+
+
+def test_without_a_seed_it_is_the_array_in_its_order(shards):
+    stream = tv.TextStream(shards, TOKENIZER, batch_size=5)
+    array = tv.batches(TOKENIZER.encode(SENTENCES), 5)
+    assert len(stream) == len(array) == 8 and stream.sentences == 36
+    for ours, theirs in zip(stream, array, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_with_a_seed_every_pass_holds_all_sentences_in_another_order(shards):
+    stream = tv.TextStream(shards, TOKENIZER, batch_size=5, seed=3, buffer=10)
+    first, second = list(stream), list(stream)
+    assert rows(first) == rows(second) == sorted(SENTENCES)
+    assert not all(map(np.array_equal, first, second))
+    again = tv.TextStream(shards, TOKENIZER, batch_size=5, seed=3, buffer=10)
+    assert all(map(np.array_equal, first, again))
+    again.epoch = 1  # as Resume does
+    assert all(map(np.array_equal, second, again))
+
+
+def test_compressed_files_and_long_sentences(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress("\ufeffa e jkl\na e hi m a e".encode()))
+    (batch,) = tv.TextStream([path], TOKENIZER)
+    assert TOKENIZER.decode(batch) == ["a e jkl", "a e hi"]
+
+
+def text_vae():
+    tf.keras.utils.set_random_seed(0)
+    v = len(TOKENIZER)
+    nets = tv.lstm_encoder(v, 8, 8, dropout=0.5), tv.lstm_decoder(v, 3, 8, 8)
+    vae = tv.TextVAE(*nets, tv.GaussianPosterior(3), TOKENIZER)
+    vae.compile("adam")
+    return vae
+
+
+def test_a_model_trains_on_it_and_resumes_in_the_middle_of_an_epoch(shards, tmp_path):
+    def run(name, stop_at=None):
+        vae = text_vae()
+        stream = tv.TextStream(shards, TOKENIZER, batch_size=5, seed=3)
+        resume = tv.Resume(tmp_path / name, stream, every=1)
+
+        class PowerCut(tf.keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                if int(vae.optimizer.iterations) == stop_at:
+                    raise KeyboardInterrupt
+
+        vae.fit(stream, epochs=3, callbacks=[PowerCut(), resume], verbose=0)
+        return vae.get_weights()
+
+    whole = run("whole.npz")
+    with pytest.raises(KeyboardInterrupt):
+        run("cut.npz", stop_at=11)
+    assert same(whole, run("cut.npz"))
+    assert not same(whole, text_vae().get_weights())
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file at .*none"):
+        tv.TextStream(str(tmp_path / "none*"), TOKENIZER)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        tv.TextStream([tmp_path / "gone.txt"], TOKENIZER)
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes("你好".encode("gb18030"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not UTF-8"):
+        list(tv.TextStream([bad], TOKENIZER))
+    with pytest.raises(ValueError, match="batch_size"):
+        tv.TextStream([bad], TOKENIZER, batch_size=0)
+    stream = tv.TextStream([bad], TOKENIZER, seed=0)
+    with pytest.raises(ValueError, match="in order"):
+        text_vae().predict(stream)
+    other = tv.Tokenizer.fit(["x y z"], length=5)
+    with pytest.raises(ValueError, match="another vocabulary"):
+        text_vae().fit(tv.TextStream([bad], other))

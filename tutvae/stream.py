@@ -1,0 +1,127 @@
+"""Batches from text files of any size, which are never in memory as a whole."""
+
+import functools
+import glob
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tutvae.batches import Batches, without_autotune
+from tutvae.tokenizer import PAD
+
+
+class TextStream:
+    """Batches of the sentences of text files, one a line, tokenised as they are read.
+
+    `fit` and `evaluate` take it for an array, and `Resume` finds its place in it again.
+    Blank lines are left out, and longer sentences than the tokenizer's are cut.
+
+    Args:
+        files: A pattern such as "shards/*.txt", or a list of paths: UTF-8, perhaps
+            compressed ("*.gz").
+        tokenizer: `Tokenizer`.
+        batch_size: Sentences per batch; the last batch may be smaller.
+        seed: Seed of the order, which depends on it and on the number of the epoch alone:
+            the files are shuffled, and then each `buffer` of lines as in `Batches`. None
+            keeps the order.
+        buffer: Lines in memory.
+        sentences: How many there are, if that is known. Otherwise the first use counts
+            them, which reads all files once.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If `batch_size` is below 1; from an iteration, if a file is not UTF-8.
+
+    Example:
+
+    >>> data = tv.TextStream("shards/*.txt", tokenizer, batch_size=64, seed=0)
+    >>> vae.fit(data, epochs=2)
+    """
+
+    def __init__(
+        self, files, tokenizer, batch_size=64, seed=None, buffer=20_000, sentences=None
+    ):
+        paths = sorted(glob.glob(files)) if isinstance(files, str) else list(files)
+        self.files = [os.fspath(path) for path in paths]
+        missing = [path for path in self.files if not os.path.isfile(path)]
+        if missing or not self.files:
+            raise FileNotFoundError(f"no file at {missing[0] if missing else files}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        self.tokenizer, self.batch_size = tokenizer, batch_size
+        self.seed, self.buffer = seed, buffer
+        if sentences is not None:
+            self.sentences = sentences
+        self.epoch = 0  # of the next pass
+
+    @functools.cached_property
+    def sentences(self):
+        """How many there are."""
+        return int(self.lines(self.files).reduce(np.int64(0), lambda n, _: n + 1))
+
+    def __len__(self):
+        return -(-self.sentences // self.batch_size)
+
+    def __iter__(self):
+        """One pass, as arrays. The next pass has another order, unless there is no seed."""
+        return self.dataset().as_numpy_iterator()
+
+    def dataset(self):
+        """As a tf.data.Dataset of token ids (B, T); each iteration of it is one pass."""
+        passes = tf.data.Dataset.from_tensors(0).map(
+            lambda _: tf.ensure_shape(tf.numpy_function(self.next_epoch, [], tf.int64), ())
+        )
+        data = passes.flat_map(self.one_pass)
+        data = data.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return without_autotune(data.prefetch(2))
+
+    def next_epoch(self):
+        self.epoch += 1
+        return np.int64(self.epoch - 1)
+
+    def one_pass(self, epoch):
+        files = tf.constant(self.files)
+        if self.seed is not None:
+            files = tf.random.experimental.stateless_shuffle(files, [self.seed, epoch])
+        size = max(1, self.buffer // self.batch_size) * self.batch_size
+        pools = self.lines(files).batch(size).enumerate()
+        shape = (None, self.batch_size, self.tokenizer.length)
+
+        def encode(number, lines):
+            ids = tf.numpy_function(self.encode, [epoch, number, lines], tf.int32)
+            return tf.ensure_shape(ids, shape)
+
+        batches = pools.map(encode).prefetch(1)  # encoded while the last one is learned
+        return batches.flat_map(tf.data.Dataset.from_tensor_slices).map(trimmed)
+
+    def lines(self, files):
+        """The lines of files that are not blank."""
+        gz = self.files[0].endswith(".gz")
+        lines = tf.data.TextLineDataset(files, "GZIP" if gz else None)
+        return lines.filter(lambda s: ~tf.strings.regex_full_match(s, r"[\pZ\pC]*"))
+
+    def encode(self, epoch, number, lines):
+        """Lines -> their batches (N, B, T), filled with PAD where a batch is short."""
+        try:
+            sentences = [line.decode("utf-8-sig") for line in lines]
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"a line of {self.files[:3]} ... is not UTF-8: {error.object[:50]!r}. "
+                "Convert the file, for example with `iconv -f GB18030 -t UTF-8`."
+            ) from error
+        ids = self.tokenizer.encode(sentences, truncate=True)
+        order = Batches(ids, self.batch_size, self.seed).order(epoch * 1_000_003 + number)
+        shape = (len(order), self.batch_size, self.tokenizer.length)
+        pool = np.full(shape, PAD, "int32")
+        for batch, rows in zip(pool, order, strict=True):
+            batch[: len(rows)] = ids[rows]
+        return pool
+
+
+def trimmed(batch):
+    """(B, T) without the rows and the columns that hold nothing but padding."""
+    used = batch != PAD
+    rows = tf.reduce_any(used, axis=1)
+    length = tf.reduce_sum(tf.cast(tf.reduce_any(used, axis=0), tf.int32))
+    return tf.boolean_mask(batch, rows)[:, :length]
