@@ -1,160 +1,16 @@
-"""Models of sentences: a VAE, an autoencoder and a language model, over one decoder.
-
-p(x|z) = product over t of p(x_t | x_<t, z), END counted, in nats per sentence.
-"""
+"""Models of sentences: a VAE, an autoencoder and a language model, over one decoder."""
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from tutvae import decoding
 from tutvae.autoencoder import Autoencoder
-from tutvae.batches import Batches
-from tutvae.layers import Position, TiedReadout
 from tutvae.likelihoods import categorical
-from tutvae.stream import TextStream
-from tutvae.tokenizer import END, PAD, START, UNK
+from tutvae.sentence_model import SentenceModel
 from tutvae.training import BaseModel
 from tutvae.vae import VAE
 
 register = keras.saving.register_keras_serializable("tutvae")
-
-
-class SentenceModel:
-    """What every model of sentences can do once it has a decoder, a readout, a tokenizer.
-
-    Mixed into a `BaseModel`, before it.
-    """
-
-    def add_text_parts(self, decoder, tokenizer, readout, word_dropout):
-        if not 0 <= word_dropout <= 1:
-            raise ValueError(f"word_dropout is {word_dropout}; it is a share, from 0 to 1")
-        nets = [getattr(self, "encoder", None), decoder.step]
-        check_length([net for net in nets if isinstance(net, keras.Model)], tokenizer)
-        self.decoder, self.tokenizer, self.word_dropout = decoder, tokenizer, word_dropout
-        self.readout = readout or keras.layers.Dense(
-            len(tokenizer), dtype="float32", name="readout"
-        )
-        if isinstance(self.readout, TiedReadout):
-            self.readout.tie(decoder.embedding)
-        if not self.readout.built:
-            self.readout.build((None, decoder.width))
-        self.write = tf.function(self.write_tokens, autograph=False, reduce_retracing=True)
-
-    def log_likelihood(self, x, z, training=False):
-        """log p(x|z) in nats per sentence: tokens (B, T), z (B, D) -> (B,)."""
-        given, target = x[:, :-1], x[:, 1:]
-        if training and self.word_dropout:
-            u = keras.random.uniform(ops.shape(given), seed=self.noise)
-            given = ops.where((u < self.word_dropout) & (given > END), UNK, given)
-        features = self.decoder([given, z], training=training)
-        real = tf.where(target != PAD)  # (N, 2): the softmax runs on real tokens only
-        logits = self.readout(tf.gather_nd(features, real))  # (N, V)
-        tokens = tf.gather_nd(target, real)
-        # Not logits[:, None]: the gradient of a slice is a copy of the whole.
-        log_p = categorical(tf.expand_dims(tokens, 1), tf.expand_dims(logits, 1))
-        return tf.math.unsorted_segment_sum(log_p, real[:, 0], tf.shape(x)[0])
-
-    def check_tokens(self, tokens):
-        """Refuse ids that this model's tokenizer did not make."""
-        tokens = np.asarray(tokens)
-        if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
-            raise ValueError(
-                f"tokens have shape {tokens.shape} and dtype {tokens.dtype}; expected "
-                "whole numbers (N, T). Make them with tokenizer.encode(sentences)."
-            )
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(self.tokenizer):
-            raise ValueError(
-                f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
-                f"has {len(self.tokenizer)} entries. Encode with the model's own tokenizer."
-            )
-        if not ((tokens[:, 0] == START) & (tokens == END).any(axis=1)).all():
-            raise ValueError(
-                "a row without START or END is no sentence. Make rows with "
-                "tokenizer.encode(sentences)."
-            )
-
-    def check(self, x):
-        super().check(x)
-        if isinstance(x, TextStream) and x.tokenizer.words != self.tokenizer.words:
-            raise ValueError(
-                "the TextStream has another vocabulary than the model: make it with the "
-                "model's own tokenizer"
-            )
-        x = x.x if isinstance(x, Batches) else x
-        if isinstance(x, np.ndarray):
-            self.check_tokens(x)
-
-    def write_tokens(self, z, temperature, top_p, beams, seed):
-        length = self.tokenizer.length - 1
-        if beams > 1:
-            return decoding.beam(self.decoder, self.readout, z, length, beams)[0]
-        return decoding.sample(
-            self.decoder, self.readout, z, length, temperature, top_p, seed
-        )
-
-    def decode(self, z, temperature=0.0, top_p=1.0, beams=1, seed=0, batch_size=1024):
-        """Latent vectors -> sentences.
-
-        Args:
-            z: (N, D).
-            temperature: 0 writes the likeliest token each time (greedy); 1 draws from the
-                model's distribution.
-            top_p: Below 1, draws only from the likeliest tokens of this total probability.
-            beams: Above 1, searches for the likeliest sentence with that many hypotheses;
-                `temperature` and `top_p` are not used then.
-            seed: Seed of the draws.
-            batch_size: Sentences written at a time.
-
-        Returns:
-            N strings.
-
-        Raises:
-            ValueError: If `temperature`, `top_p` or `beams` is out of range, or z has
-                another shape or holds NaN.
-        """
-        if not temperature >= 0 or not 0 < top_p <= 1 or beams < 1:
-            raise ValueError(
-                f"temperature {temperature} must be >= 0, top_p {top_p} in (0, 1], beams "
-                f"{beams} >= 1"
-            )
-        z, width = np.asarray(z, "float32"), self.decoder.start.input_shape[-1]
-        if z.ndim != 2 or z.shape[1] != width or not np.isfinite(z).all():
-            raise ValueError(
-                f"z must hold finite numbers in the shape (N, {width}), not {z.shape}"
-            )
-        ids = []
-        for i in range(0, len(z), batch_size):
-            rows = tf.constant(z[i : i + batch_size])
-            settings = tf.constant(temperature, "float32"), float(top_p), int(beams)
-            ids.append(self.write(rows, *settings, tf.constant(seed + i, "int32")))
-        return self.tokenizer.decode(np.concatenate(ids)) if ids else []
-
-    def codes(self, sentences, batch_size=256):
-        """Sentences -> their codes (N, D): posterior means, in a VAE."""
-        tokens = self.tokenizer.encode(sentences)
-        rows = range(0, len(tokens), batch_size)
-        return np.concatenate([self.encode(tokens[i : i + batch_size]) for i in rows])
-
-    def reconstruct(self, sentences, **how):
-        """Sentences -> what `decode(codes(sentences), **how)` says of them."""
-        return self.decode(self.codes(sentences), **how)
-
-    def interpolate(self, first, last, steps=7, **how):
-        """Sentences on the straight line between the codes of two sentences."""
-        a, b = self.codes([first, last])
-        return self.decode(np.linspace(a, b, steps), **how)
-
-
-def check_length(nets, tokenizer):
-    """Refuse Transformers made for shorter sentences: later positions would look alike."""
-    for layer in (layer for net in nets for layer in net.layers):
-        if isinstance(layer, Position) and layer.length < tokenizer.length:
-            raise ValueError(
-                f"a Transformer was made for {layer.length} positions, but sentences have "
-                f"up to {tokenizer.length} tokens. Build it with tokenizer.length."
-            )
 
 
 @register

@@ -1,0 +1,95 @@
+"""How do time and memory of a text VAE grow with its sizes?
+
+    python -m benchmarks.growth
+
+One size at a time is doubled again and again, the others stay. Each setting has a process
+of its own: it measures seconds a training step (for samples: an evaluation of 64 sentences)
+and how much its memory grew at most. The exponent b of seconds = a size^b is fitted to the
+largest three sizes. It writes benchmarks/results/growth.json.
+"""
+
+import multiprocessing
+import os
+import resource
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from benchmarks import results
+
+BASE = {"batch": 64, "length": 12, "vocabulary": 5000, "latent": 32, "units": 256}
+SIZES = {
+    "batch": [16, 32, 64, 128, 256, 512],
+    "length": [6, 12, 24, 48, 96],
+    "vocabulary": [1250, 2500, 5000, 10_000, 20_000, 40_000],
+    "latent": [8, 16, 32, 64, 128, 256],
+    "units": [64, 128, 256, 512, 1024],
+    "samples": [10, 20, 40, 80, 160, 320],
+}
+STEPS = 15
+
+
+def megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(batch, length, vocabulary, latent, units, samples=None):
+    """Seconds of one step (median), and the growth of memory in megabytes."""
+    import tensorflow as tf
+
+    import tutvae as tv
+
+    before = megabytes()
+    words = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(vocabulary - 4))]
+    tokenizer = tv.Tokenizer(words, length + 1)
+    encoder = tv.lstm_encoder(vocabulary, units, 128, bidirectional=False)
+    decoder = tv.lstm_decoder(vocabulary, latent, units, 128)
+    vae = tv.TextVAE(encoder, decoder, tv.GaussianPosterior(latent), tokenizer)
+    vae.compile("adam")
+    x = np.random.default_rng(0).integers(4, vocabulary, (batch, length + 1), "int32")
+    x[:, 0], x[:, -1] = 2, 3  # START, END: `length` tokens are predicted
+    tokens = tf.constant(x)
+    step = tf.function(vae.train_step)
+
+    def work():
+        if samples is None:
+            return step(tokens)
+        return tv.evaluation.report(vae, x, samples, batch_size=batch, verbose=0)
+
+    seconds = []
+    for _ in range(STEPS if samples is None else 4):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[1:])), megabytes() - before  # the first one compiles
+
+
+def exponent(sizes, seconds):
+    """b in seconds = a size^b, from the largest three."""
+    return float(np.polyfit(np.log(sizes[-3:]), np.log(seconds[-3:]), 1)[0])
+
+
+def main():
+    figures = {"base": BASE, "sizes": {}}
+    context = multiprocessing.get_context("spawn")
+    for name, sizes in SIZES.items():
+        rows = []
+        for size in sizes:
+            with context.Pool(1) as pool:
+                rows.append(pool.apply(measure, kwds={**BASE, name: size}))
+            print(name, size, rows[-1], flush=True)
+        seconds, memory = zip(*rows, strict=True)
+        figures["sizes"][name] = {
+            "size": sizes,
+            "seconds": [round(s, 5) for s in seconds],
+            "megabytes": [round(m) for m in memory],
+            "exponent_seconds": round(exponent(sizes, seconds), 2),
+            "exponent_megabytes": round(exponent(sizes, memory), 2),
+        }
+    results.write("growth", figures)
+
+
+if __name__ == "__main__":
+    main()
