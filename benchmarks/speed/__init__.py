@@ -1,7 +1,10 @@
-"""How fast does tutvae train, against PyTorch and Keras? `python -m benchmarks.speed`.
+"""How fast does tutvae train, against PyTorch and Keras?
+
+    python -m benchmarks.speed         # the race; writes benchmarks/results/speed.json
+    python -m benchmarks.speed.parts   # what each part of the engine brings
 
 Every contestant trains the same model (`sizes.py`) on the same sentences of the Penn
 Treebank with the same batch size and the same optimizer, in a process of its own, and takes
-its turn in every round. Not run as a whole yet. Needs `pip install torch==2.13.0` and
-`TUTVAE_DATA`.
+its turn in every round. `pytorch_tuned` and tutvae both keep freed memory. Needs
+`pip install torch==2.13.0` and `TUTVAE_DATA`. Not run as a whole yet.
 """
