@@ -49,6 +49,7 @@ from tutvae.ngram import KneserNey
 from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
 from tutvae.optimizers import Adam
 from tutvae.pretrained import pretrained, save_compact
+from tutvae.recipes import RECIPES, Recipe
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear

@@ -16,18 +16,17 @@ import tutvae as tv
 from benchmarks import results
 from benchmarks.quality import LANGUAGES
 from benchmarks.quality.corpus import load
-from benchmarks.quality.recipes import RECIPES, build
 
 CACHE = Path("~/.cache/tutvae/quality").expanduser()
 
 
 def train(language, point):
     """Train, or go on with it, and return the model with its best weights."""
-    corpus, recipe = load(language), RECIPES[point]
+    corpus, recipe = load(language), tv.RECIPES[point]
     keras.utils.set_random_seed(0)
     x = corpus.tokenizer.encode(corpus.train)
     data = tv.batches(x, recipe.batch_size, seed=0)
-    model = build(recipe, corpus.tokenizer, len(data))
+    model = recipe.build(corpus.tokenizer, len(data))
     print(f"{language} {point}: {model.count_params():,} weights, {len(x):,} sentences")
     stop = keras.callbacks.EarlyStopping(
         *("val_loss", 0.0, 5), restore_best_weights=True, start_from_epoch=recipe.warm_up
@@ -47,7 +46,7 @@ def train(language, point):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("language", choices=LANGUAGES)
-    parser.add_argument("point", choices=list(RECIPES))
+    parser.add_argument("point", choices=list(tv.RECIPES))
     arguments = parser.parse_args()
     model, corpus = train(arguments.language, arguments.point)
     if arguments.point == "lm":
