@@ -58,3 +58,9 @@ def test_a_table_without_rows_has_its_head():
 def test_a_table_that_does_not_fit_is_refused(rows, lang, message):
     with pytest.raises(ValueError, match=message):
         notebook.table(rows, ["a", "b"], "C.", lang=lang)
+
+
+def test_results_are_read_from_the_repository_and_a_wrong_name_says_where_it_looked():
+    assert notebook.results("decoding")["median_ratio"] > 1
+    with pytest.raises(FileNotFoundError, match=r"no absent.json in .*results"):
+        notebook.results("absent")

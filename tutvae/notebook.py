@@ -5,10 +5,12 @@ function first needs them, because the package itself does not depend on them.
 """
 
 import html
+import json
 import numbers
 import os
 import re
 import time
+from pathlib import Path
 
 import keras
 
@@ -57,6 +59,24 @@ def start(seed=0):
     plt.rcParams.update(STYLE)
     plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS)
     return seed
+
+
+def results(name):
+    """The figures that a benchmark wrote to `benchmarks/results/NAME.json`, as a dict.
+
+    Raises:
+        FileNotFoundError: neither the repository nor the installed package has the file.
+
+    Example:
+        >>> tv.notebook.results("quality")["en"]["fluent"]["nll_iw"]
+    """
+    package = Path(__file__).parent
+    folders = package.parent / "benchmarks" / "results", package / "results"
+    for folder in folders:  # a clone of the repository; an installed package has a copy
+        path = folder / f"{name}.json"
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+    raise FileNotFoundError(f"there is no {name}.json in {folders[0]} or {folders[1]}")
 
 
 def table(rows, header, caption, lang=None, digits=2):

@@ -68,7 +68,7 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "faithful": Recipe(epochs=30, floor=36.0, word_dropout=0.2),
-    "fluent": Recipe(epochs=16, floor=4.0, dropout=0.4),
-    "lm": Recipe(epochs=16, latent=0, dropout=0.4),
+    "faithful": Recipe(50, units=448, encoder_units=192, floor=34.0, word_dropout=0.2),
+    "fluent": Recipe(16, floor=4.0, dropout=0.4),
+    "lm": Recipe(16, latent=0, dropout=0.4),
 }

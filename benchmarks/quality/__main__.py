@@ -1,23 +1,28 @@
 """python -m benchmarks.quality: how good the shipped models are.
 
 It writes benchmarks/results/quality.json: by language and point, on all test sentences of
-4 to 12 tokens, in nats per sentence or (the judge) per token.
+4 to 12 tokens, in nats per sentence or (the judges) per token. `judge_model` is the score
+of 1,000 prior samples at temperature 1, `judge_greedy` of the same codes decoded greedily,
+`judge_interpolations` of what lies on 100 lines between pairs of test sentences.
 """
 
 import json
 import os
+from itertools import pairwise
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from nltk import edit_distance
 
 import tutvae as tv
 from benchmarks import results
 from benchmarks.quality import LANGUAGES, POINTS
 from benchmarks.quality.corpus import load
 from benchmarks.quality.judge import chinese, english
+from tutvae.pretrained import CHECKPOINTS
 
-SAMPLES, PRIOR_SAMPLES, PATHS, STEPS = 100, 1000, 10, 7
+SAMPLES, PRIOR_SAMPLES, PATHS, STEPS = 100, 1000, 100, 7
 
 
 def assess(model, corpus, score, lm_nll):
@@ -37,6 +42,9 @@ def assess(model, corpus, score, lm_nll):
     def judge(sentences):
         return float(np.mean([score(s) for s in sentences]))
 
+    def distance(a, b):
+        return edit_distance(model.tokenizer.split(a), model.tokenizer.split(b))
+
     return {
         **said,
         "nll_iw": bound["iw_nll"],
@@ -49,6 +57,10 @@ def assess(model, corpus, score, lm_nll):
         "judge_greedy": judge(greedy),
         "judge_interpolations": judge([s for path in paths for s in path[1:-1]]),
         "judge_real": judge(corpus.test),
+        "tokens_between_neighbours": float(
+            np.mean([distance(a, b) for p in paths for a, b in pairwise(p)])
+        ),
+        "tokens_between_ends": float(np.mean([distance(p[0], p[-1]) for p in paths])),
         "weights": model.count_params(),
     }
 
@@ -61,9 +73,10 @@ def main():
         lm = json.loads((results.FOLDER / f"quality-lm-{language}.json").read_text())
         figures[language] = {}
         for point in POINTS:
-            model = tv.pretrained(f"tatoeba-{language}-{point}")
-            figures[language][point] = assess(model, corpus, score, lm["lm_nll"])
-            print(language, point, figures[language][point], flush=True)
+            name = f"tatoeba-{language}-{point}"
+            found = assess(tv.pretrained(name), corpus, score, lm["lm_nll"])
+            figures[language][point] = {**found, "sha256": CHECKPOINTS[name][1]}
+            print(language, point, found, flush=True)
     results.write("quality", figures)
 
 
