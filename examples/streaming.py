@@ -36,7 +36,9 @@ def main():
     options = parser.parse_args()
 
     keras.utils.set_random_seed(0)
-    recipe = tv.RECIPES["fluent"]._replace(epochs=options.epochs, units=options.units)
+    recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(
+        epochs=options.epochs, units=options.units
+    )
     tokenizer = vocabulary(sorted(glob.glob(options.files)))
     data = tv.TextStream(options.files, tokenizer, recipe.batch_size, seed=0)
     vae = recipe.build(tokenizer, len(data))

@@ -158,3 +158,11 @@ def test_noise_differs_between_replicas():
     draws = strategy.run(lambda: tv.distributions.standard_normal((4,), seed))
     a, b = (np.array(v) for v in strategy.experimental_local_results(draws))
     assert not np.allclose(a, b)
+
+
+def test_a_posterior_can_start_sharp():
+    posterior = tv.GaussianPosterior(4, log_var=-3.0)
+    q = posterior(np.random.default_rng(0).normal(size=(500, 9)).astype("float32"))
+    assert abs(float(np.mean(q.log_var)) + 3) < 0.3  # its mean over features of mean 0
+    again = tv.GaussianPosterior.from_config(posterior.get_config())
+    assert float(np.mean(again(np.zeros((1, 9), "float32")).log_var)) == -3

@@ -92,14 +92,24 @@ class GaussianPosterior(Posterior):
 
     Args:
         latent_dim: D, the number of dimensions of z.
+        log_var: What the log-variances start from. With -3, say, codes are as sharp at
+            first as an autoencoder's, and the decoder learns early to listen to them.
 
     Source: Kingma & Welling 2014, arXiv:1312.6114.
     """
 
     heads = ("mean", "log_var")
 
+    def __init__(self, latent_dim, log_var=0.0, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.start = log_var
+        self.log_var.bias_initializer = keras.initializers.Constant(log_var)
+
     def call(self, features):
         return Normal(self.mean(features), self.log_var(features))
+
+    def get_config(self):
+        return {**super().get_config(), "log_var": self.start}
 
 
 @register

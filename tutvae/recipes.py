@@ -30,11 +30,13 @@ class Recipe(NamedTuple):
     embed: int = 192  # of the decoder
     dropout: float = 0.2  # of the decoder
     latent: int = 64  # dimensions of z; 0: a language model
+    log_var: float = 0.0  # of the posterior, at the start
     floor: float = 0.0  # nats of rate, per sentence, that cost nothing
     word_dropout: float = 0.0
     warm_up: int = 2  # epochs in which beta rises to 1
     encoder_units: int = 128  # in each direction
     encoder_embed: int = 128
+    encoder_dropout: float = 0.1
     rate: float = 2e-3  # of learning; it falls along half a cosine
     batch_size: int = 64
 
@@ -53,9 +55,15 @@ class Recipe(NamedTuple):
             model = LanguageModel(decoder, tokenizer, **common)
         else:
             model = TextVAE(
-                lstm_encoder(v, self.encoder_units, self.encoder_embed, 0.1, pool="max"),
+                lstm_encoder(
+                    v,
+                    self.encoder_units,
+                    self.encoder_embed,
+                    self.encoder_dropout,
+                    pool="max",
+                ),
                 decoder,
-                GaussianPosterior(self.latent),
+                GaussianPosterior(self.latent, self.log_var),
                 tokenizer,
                 objective=FreeRate(self.floor),
                 beta=linear(self.warm_up * steps_per_epoch),
@@ -67,8 +75,20 @@ class Recipe(NamedTuple):
         return model
 
 
+# By the names of `pretrained`; "lm" are the language models that they are compared with.
 RECIPES = {
-    "faithful": Recipe(50, units=448, encoder_units=192, floor=34.0, word_dropout=0.2),
-    "fluent": Recipe(16, floor=4.0, dropout=0.4),
-    "lm": Recipe(16, latent=0, dropout=0.4),
+    "tatoeba-en-faithful": Recipe(
+        epochs=50,
+        units=448,
+        encoder_units=192,
+        log_var=-3.0,
+        floor=34.0,
+        word_dropout=0.2,
+        warm_up=8,
+    ),
+    "tatoeba-en-fluent": Recipe(epochs=16, floor=4.0, dropout=0.4),
+    "tatoeba-en-lm": Recipe(epochs=16, latent=0, dropout=0.4),
+    "tatoeba-zh-fluent": Recipe(epochs=32, floor=4.0, dropout=0.4),
+    "tatoeba-zh-lm": Recipe(epochs=16, latent=0, dropout=0.4),
 }
+RECIPES["tatoeba-zh-faithful"] = RECIPES["tatoeba-en-faithful"]

@@ -1,7 +1,7 @@
 """The models that come with tutvae: how they are trained, and how good they are.
 
-    python -m benchmarks.quality.train en fluent   # at most two hours on two cores
-    python -m benchmarks.quality                   # evaluates what is shipped
+    python -m benchmarks.quality.train tatoeba-en-fluent  # up to an hour on one core
+    python -m benchmarks.quality                          # evaluates what is shipped
 
 `train` resumes where it stopped; its state is in ~/.cache/tutvae.
 """

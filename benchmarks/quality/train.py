@@ -1,7 +1,8 @@
-"""python -m benchmarks.quality.train LANGUAGE POINT: trains one of the shipped models.
+"""python -m benchmarks.quality.train NAME: trains one of the shipped models.
 
-POINT is faithful, fluent, or lm, the language model that they are compared with. It can be
-stopped at any time, and goes on when it is started again.
+NAME is one of `tv.RECIPES`: tatoeba-en-faithful, say, or tatoeba-en-lm for the language
+model that the others are compared with. It can be stopped at any time, and goes on when it
+is started again.
 """
 
 import argparse
@@ -14,24 +15,23 @@ import keras
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.quality import LANGUAGES
 from benchmarks.quality.corpus import load
 
 CACHE = Path("~/.cache/tutvae/quality").expanduser()
 
 
-def train(language, point):
-    """Train, or go on with it, and return the model with its best weights."""
-    corpus, recipe = load(language), tv.RECIPES[point]
+def train(name):
+    """Train, or go on with it, and return the model with its best weights, and its data."""
+    recipe, corpus = tv.RECIPES[name], load(language_of(name))
     keras.utils.set_random_seed(0)
     x = corpus.tokenizer.encode(corpus.train)
     data = tv.batches(x, recipe.batch_size, seed=0)
     model = recipe.build(corpus.tokenizer, len(data))
-    print(f"{language} {point}: {model.count_params():,} weights, {len(x):,} sentences")
+    print(f"{name}: {model.count_params():,} weights, {len(x):,} sentences")
     stop = keras.callbacks.EarlyStopping(
         *("val_loss", 0.0, 5), restore_best_weights=True, start_from_epoch=recipe.warm_up
     )
-    resume = tv.Resume(CACHE / f"{language}-{point}.npz", data, [stop], every=500)
+    resume = tv.Resume(CACHE / f"{name}.npz", data, [stop], every=500)
     validation = tv.batches(corpus.tokenizer.encode(corpus.validation), 128)
     model.fit(
         data,
@@ -43,16 +43,20 @@ def train(language, point):
     return model, corpus
 
 
+def language_of(name):
+    return name.split("-")[1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("language", choices=LANGUAGES)
-    parser.add_argument("point", choices=list(tv.RECIPES))
-    arguments = parser.parse_args()
-    model, corpus = train(arguments.language, arguments.point)
-    if arguments.point == "lm":
-        results.write(f"quality-lm-{arguments.language}", language_model(model, corpus))
+    parser.add_argument("name", choices=list(tv.RECIPES))
+    name = parser.parse_args().name
+    model, corpus = train(name)
+    if tv.RECIPES[name].latent == 0:
+        figures = language_model(model, corpus)
+        results.write(f"quality-lm-{language_of(name)}", figures)
         return
-    path = CACHE / f"tatoeba-{arguments.language}-{arguments.point}.keras"
+    path = CACHE / f"{name}.keras"
     print(f"wrote {path}; SHA-256 {tv.save_compact(model, path)}")
 
 
