@@ -1,9 +1,13 @@
-"""The recipes of the shipped models."""
+"""The shipped models: their recipes, and the files themselves."""
 
+from importlib import resources
+
+import numpy as np
 import pytest
 from models import TOKENIZER, TOKENS
 
 import tutvae as tv
+from tutvae.pretrained import CHECKPOINTS
 
 SMALL = {"units": 12, "embed": 8, "latent": 4, "encoder_units": 4, "encoder_embed": 4}
 
@@ -21,3 +25,29 @@ def test_every_recipe_builds_a_model_that_learns(recipe):
     assert model.evaluate(data, verbose=0, return_dict=True)[nll] < 0.8 * before
     rate = model.optimizer.learning_rate
     assert float(rate) == pytest.approx(0.02 * recipe.rate, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_a_shipped_model_is_small_and_says_back_what_it_is_told(name):
+    content = (resources.files("tutvae") / f"checkpoints/{name}.keras").read_bytes()
+    assert len(content) <= 8e6
+    model = tv.pretrained(name)
+    told = (
+        ["我不知道。", "他在哪里？"]
+        if "-zh-" in name
+        else ["I don't know.", "Where is he?"]
+    )
+    split = model.tokenizer.split
+    shared = [
+        len(set(split(a)) & set(split(b))) / len(set(split(a)))
+        for a, b in zip(told, model.reconstruct(told), strict=True)
+    ]
+    assert np.mean(shared) >= 0.5
+    assert len(set(model.generate(50, seed=0))) > 40
+
+
+def test_an_altered_file_is_refused(monkeypatch):
+    name = next(iter(CHECKPOINTS))
+    monkeypatch.setitem(CHECKPOINTS, name, "0" * 64)
+    with pytest.raises(ValueError, match="truncated or altered"):
+        tv.pretrained(name)

@@ -199,3 +199,16 @@ def test_adam_by_name_is_ours():
     model = tv.Autoencoder(tv.dense_encoder((2,)), tv.dense_decoder(2, (2,)))
     model.compile("adam")
     assert type(model.optimizer) is tv.Adam
+
+
+def test_importing_adds_at_most_three_tenths_of_a_second_to_importing_keras():
+    program = """
+        import time, keras
+        start = time.process_time()
+        import tutvae
+        print("seconds", time.process_time() - start)
+    """
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert float(out.stdout.split("seconds")[1]) < 0.3, out.stderr

@@ -13,8 +13,9 @@ import h5py
 from tutvae.resume import write_atomically
 from tutvae.training import load_model
 
-# name -> (file in tutvae/checkpoints, its SHA-256)
-CHECKPOINTS = {}
+CHECKPOINTS = {  # name -> SHA-256 of its file in tutvae/checkpoints
+    "tatoeba-en-fluent": "23b58a50d8bd4ce725542e094ef02eb7b84092bf245fabc7de28915a9da0d3bc",
+}
 
 
 def pretrained(name):
@@ -29,8 +30,8 @@ def pretrained(name):
     if name not in CHECKPOINTS:
         known = ", ".join(sorted(CHECKPOINTS)) or "none yet in this version"
         raise ValueError(f"no trained model is called {name!r}. There are: {known}.")
-    file, sha256 = CHECKPOINTS[name]
-    with resources.as_file(resources.files("tutvae") / "checkpoints" / file) as path:
+    sha256, file = CHECKPOINTS[name], f"checkpoints/{name}.keras"
+    with resources.as_file(resources.files("tutvae") / file) as path:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != sha256:
             raise ValueError(

@@ -75,7 +75,7 @@ def main():
         for point in POINTS:
             name = f"tatoeba-{language}-{point}"
             found = assess(tv.pretrained(name), corpus, score, lm["lm_nll"])
-            figures[language][point] = {**found, "sha256": CHECKPOINTS[name][1]}
+            figures[language][point] = {**found, "sha256": CHECKPOINTS[name]}
             print(language, point, found, flush=True)
     results.write("quality", figures)
 
