@@ -15,6 +15,7 @@ from tutvae.training import load_model
 
 CHECKPOINTS = {  # name -> SHA-256 of its file in tutvae/checkpoints
     "tatoeba-en-fluent": "23b58a50d8bd4ce725542e094ef02eb7b84092bf245fabc7de28915a9da0d3bc",
+    "tatoeba-zh-faithful": "fa5d220455474cd31f0d14a3bf69fa8a694c1e8f94dce0d722f07fe54275c10f",
 }
 
 
