@@ -20,7 +20,7 @@ from benchmarks import results
 from benchmarks.quality import LANGUAGES, POINTS
 from benchmarks.quality.corpus import load
 from benchmarks.quality.judge import chinese, english
-from tutvae.pretrained import CHECKPOINTS
+from tutvae.pretrained import checkpoints
 
 SAMPLES, PRIOR_SAMPLES, PATHS, STEPS = 100, 1000, 100, 7
 
@@ -75,7 +75,7 @@ def main():
         for point in POINTS:
             name = f"tatoeba-{language}-{point}"
             found = assess(tv.pretrained(name), corpus, score, lm["lm_nll"])
-            figures[language][point] = {**found, "sha256": CHECKPOINTS[name]}
+            figures[language][point] = {**found, "sha256": checkpoints()[name]}
             print(language, point, found, flush=True)
     results.write("quality", figures)
 
