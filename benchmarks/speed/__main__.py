@@ -2,6 +2,7 @@
 
 import os
 import statistics
+from importlib.metadata import version
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -26,10 +27,11 @@ BATCH_SIZES = 32, 128
 
 
 def main():
-    tokenizer, tokens = sentences()
+    words, tokens = sentences()
     figures = {"rounds": ROUNDS, "sentences_a_round": SENTENCES, "batch_sizes": {}}
+    figures["torch"] = version("torch")
     for batch_size in BATCH_SIZES:
-        seconds = race(CONTESTANTS, tokenizer, tokens, batch_size)
+        seconds = race(CONTESTANTS, words, tokens, batch_size)
         ours = seconds.pop("tutvae")
         rate = statistics.median(SENTENCES / s for s in ours)
         line = {"tutvae_sentences_a_second": round(rate, 1)}

@@ -14,17 +14,21 @@ from benchmarks.speed.sizes import EMBED, UNITS
 
 def products(tokens, batch_size, vocabulary):
     """[(m, k, n), how often]: the products that one pass over the sentences needs."""
-    real = int((tokens != 0).sum())
-    total = 2 * real - len(tokens)  # read by the encoder, and all but one by the decoder
-    batches = len(tokens) / batch_size
-    rows = round(total / 2 / batches)  # tokens of a batch
-    steps = total / batch_size
+    batches, h, gates = len(tokens) / batch_size, UNITS, 4 * UNITS
+    read = int((tokens != 0).sum())  # by the encoder
+    told = read - len(tokens)  # by the decoder, all but END; and as many are predicted
     needed = []
-    for k, n, each in ((EMBED, 4 * UNITS, 2 * batches), (UNITS, vocabulary, batches)):
-        needed += [((rows, k, n), each), ((rows, n, k), each), ((k, rows, n), each)]
-    h, gates = UNITS, 4 * UNITS
-    needed += [((batch_size, h, gates), steps), ((batch_size, gates, h), steps)]
-    return [*needed, ((h, rows, gates), 2 * batches)]
+    for total in (read, told):  # an LSTM
+        rows, steps = round(total / batches), total / batch_size
+        needed += with_gradients(rows, EMBED, gates, batches)  # its inputs
+        needed += [((batch_size, h, gates), steps), ((batch_size, gates, h), steps)]
+        needed += [((h, rows, gates), batches)]  # the gradient of its recurrent weights
+    return needed + with_gradients(round(told / batches), h, vocabulary, batches)
+
+
+def with_gradients(m, k, n, times):
+    """A product (m, k) x (k, n), and the two products of its gradients."""
+    return [((m, k, n), times), ((m, n, k), times), ((k, m, n), times)]
 
 
 def seconds(shape, repeats):
@@ -59,11 +63,11 @@ def seconds(shape, repeats):
     return best
 
 
-def contestant(tokenizer, batch_size):
+def contestant(words, batch_size):
     """Function, token ids (N, T) -> seconds of all products that one pass needs."""
 
     def train(tokens):
-        needed = products(tokens, batch_size, len(tokenizer))
+        needed = products(tokens, batch_size, len(words))
         return sum(each * seconds(shape, 3) for shape, each in needed)
 
     return train

@@ -16,9 +16,9 @@ class Sampling(layers.Layer):
         return mean + ops.exp(0.5 * log_var) * keras.random.normal(ops.shape(mean))
 
 
-def contestant(tokenizer, batch_size):
+def contestant(words, batch_size):
     """Function, token ids (N, T) -> None: one pass over these sentences."""
-    v = len(tokenizer)
+    v = len(words)
     x = keras.Input((None,), dtype="int32")
     h = layers.Dropout(DROPOUT)(layers.Embedding(v, EMBED, mask_zero=True)(x))
     h = layers.LSTM(UNITS)(h)

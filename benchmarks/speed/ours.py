@@ -4,9 +4,9 @@ import tutvae as tv
 from benchmarks.speed.sizes import CLIP, DROPOUT, EMBED, LATENT, RATE, UNITS
 
 
-def contestant(tokenizer, batch_size):
+def contestant(words, batch_size):
     """Function, token ids (N, T) -> None: one pass over these sentences."""
-    v = len(tokenizer)
+    v, tokenizer = len(words), tv.WhitespaceTokenizer(words, length=100)
     encoder = tv.lstm_encoder(v, UNITS, EMBED, DROPOUT, bidirectional=False)
     decoder = tv.lstm_decoder(v, LATENT, UNITS, EMBED, DROPOUT)
     vae = tv.TextVAE(encoder, decoder, tv.GaussianPosterior(LATENT), tokenizer)

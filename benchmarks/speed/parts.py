@@ -4,8 +4,9 @@ The same training as in the race, each time with one part taken out. It writes
 benchmarks/results/speed-parts.json: seconds without the part over seconds with all parts.
 """
 
-import ctypes
 import os
+import sys
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -15,13 +16,13 @@ from benchmarks.speed.race import ROUNDS, SENTENCES, Contestant, race, ratio, se
 BATCH_SIZES = 32, 128
 
 
-def contestant(tokenizer, batch_size, without=None):
+def contestant(words, batch_size, without=None):
     """`ours` without one part: a key of `WITHOUT`, or None."""
     if without is not None:
         WITHOUT[without]()
     from benchmarks.speed import ours
 
-    return ours.contestant(tokenizer, batch_size)
+    return ours.contestant(words, batch_size)
 
 
 def lstm():
@@ -81,12 +82,7 @@ def buckets():
 
 def memory():
     """The C library gives memory back, as it does by default."""
-    import tutvae  # noqa: F401, which tells it not to
-
-    mallopt = ctypes.CDLL(None).mallopt
-    mallopt(-3, 128 * 1024)  # M_MMAP_THRESHOLD
-    mallopt(-1, 128 * 1024)  # M_TRIM_THRESHOLD
-    mallopt(-8, 16)  # M_ARENA_MAX
+    sys.modules["tutvae.memory"] = SimpleNamespace(keep_freed_memory=lambda: None)
 
 
 WITHOUT = {
@@ -95,14 +91,14 @@ WITHOUT = {
 
 
 def main():
-    tokenizer, tokens = sentences()
+    words, tokens = sentences()
     module = "benchmarks.speed.parts"
     contestants = {"all": Contestant(module, "contestant")} | {
         part: Contestant(module, "contestant", {"without": part}) for part in WITHOUT
     }
     figures = {"rounds": ROUNDS, "sentences_a_round": SENTENCES, "batch_sizes": {}}
     for batch_size in BATCH_SIZES:
-        seconds = race(contestants, tokenizer, tokens, batch_size)
+        seconds = race(contestants, words, tokens, batch_size)
         whole = seconds.pop("all")
         line = {f"without_{part}": ratio(s, whole) for part, s in seconds.items()}
         figures["batch_sizes"][batch_size] = line

@@ -67,16 +67,16 @@ class TunedVAE(VAE):
         return nll / len(x) + kl
 
 
-def plain(tokenizer, batch_size):
+def plain(words, batch_size):
     """Function, token ids (N, T) -> None: one pass over these sentences."""
-    model = PlainVAE(len(tokenizer))
+    model = PlainVAE(len(words))
     optimizer = torch.optim.Adam(model.parameters(), RATE)
     return trainer(model, optimizer, lambda lengths: shuffled(len(lengths), batch_size))
 
 
-def tuned(tokenizer, batch_size):
+def tuned(words, batch_size):
     """As `plain`; Adam is PyTorch's fused one."""
-    model = TunedVAE(len(tokenizer))
+    model = TunedVAE(len(words))
     optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
     return trainer(model, optimizer, lambda lengths: bucketed(lengths, batch_size))
 

@@ -11,7 +11,11 @@ ROUNDS, SENTENCES = 5, 1600  # a round
 
 
 class Contestant(NamedTuple):
-    """A function (tokenizer, batch size) -> (function, token ids -> seconds or None)."""
+    """A function (words, batch size) -> (function, token ids -> seconds or None).
+
+    The words of the vocabulary are plain strings: a tokenizer would import tutvae, and with
+    it its settings of the C library, into the process of every contestant.
+    """
 
     module: str
     function: str
@@ -19,34 +23,34 @@ class Contestant(NamedTuple):
     environment: dict | None = None  # of its process
 
 
-def work(contestant, tokenizer, batch_size, pipe):
+def work(contestant, words, batch_size, pipe):
     """In its own process: trains on what it is sent, answers with seconds."""
     make = getattr(importlib.import_module(contestant.module), contestant.function)
-    train = make(tokenizer, batch_size, **(contestant.options or {}))
+    train = make(words, batch_size, **(contestant.options or {}))
     while (tokens := pipe.recv()) is not None:
         start = time.perf_counter()
         computed = train(tokens)
         pipe.send(time.perf_counter() - start if computed is None else computed)
 
 
-def start(contestant, tokenizer, batch_size):
+def start(contestant, words, batch_size):
     """The pipe to a new process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     before = dict(os.environ)
     os.environ.update(contestant.environment or {})
-    arguments = (contestant, tokenizer, batch_size, theirs)
+    arguments = (contestant, words, batch_size, theirs)
     context.Process(target=work, args=arguments, daemon=True).start()
     os.environ.clear()
     os.environ.update(before)
     return ours
 
 
-def race(contestants, tokenizer, tokens, batch_size):
+def race(contestants, words, tokens, batch_size):
     """{name: seconds of each round}; every round trains on other sentences."""
     pipes = {}
     for name, contestant in contestants.items():
-        pipes[name] = start(contestant, tokenizer, batch_size)
+        pipes[name] = start(contestant, words, batch_size)
         pipes[name].send(tokens[: 5 * batch_size])  # to compile and to warm up
         pipes[name].recv()
     seconds = {name: [] for name in contestants}
@@ -66,7 +70,7 @@ def ratio(theirs, ours):
 
 
 def sentences():
-    """The Penn Treebank: its tokenizer, and the token ids of all rounds."""
+    """The Penn Treebank: the words of its vocabulary, and the token ids of all rounds."""
     import numpy as np
 
     import tutvae as tv
@@ -74,4 +78,4 @@ def sentences():
     train = tv.load_data("ptb").train
     tokenizer = tv.WhitespaceTokenizer.fit(train, 20_000)  # keeps all words
     rows = np.random.default_rng(0).permutation(len(train))[: ROUNDS * SENTENCES]
-    return tokenizer, tokenizer.encode([train[i] for i in rows])
+    return tokenizer.words, tokenizer.encode([train[i] for i in rows])
