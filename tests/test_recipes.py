@@ -28,7 +28,7 @@ def test_every_recipe_builds_a_model_that_learns(recipe):
 
 
 @pytest.mark.parametrize("name", checkpoints())
-def test_a_shipped_model_is_small_and_says_back_what_it_is_told(name):
+def test_a_shipped_model_is_small_and_does_what_it_is_for(name):
     assert len((FOLDER / f"{name}.keras").read_bytes()) <= 8e6
     model = tv.pretrained(name)
     told = (
@@ -41,7 +41,7 @@ def test_a_shipped_model_is_small_and_says_back_what_it_is_told(name):
         len(set(split(a)) & set(split(b))) / len(set(split(a)))
         for a, b in zip(told, model.reconstruct(told), strict=True)
     ]
-    assert np.mean(shared) >= 0.5
+    assert np.mean(shared) >= (0.8 if "faithful" in name else 0.2)
     assert len(set(model.generate(50, seed=0))) > 40
 
 
