@@ -30,7 +30,8 @@ def write_shards(folder, sentences, size):
     for i in range(SHARDS):
         with open(Path(folder) / f"{i}.txt", "w", encoding="utf-8") as file:
             while file.tell() < size / SHARDS:
-                file.writelines(f"{s}\n" for s in rng.choice(sentences, 50_000))
+                drawn = rng.integers(len(sentences), size=50_000)
+                file.writelines(f"{sentences[i]}\n" for i in drawn)
 
 
 def peak():
@@ -58,9 +59,9 @@ def main():
     )
     vae.compile("adam")
     vae.fit(tv.batches(tokenizer.encode(train[:BATCH], truncate=True), BATCH), verbose=0)
-    figures = {"peak_megabytes_before": round(peak())}
     with tempfile.TemporaryDirectory() as folder:
         write_shards(folder, train, size)
+        figures = {"peak_megabytes_before": round(peak())}
         files = sorted(Path(folder).glob("*.txt"))
         figures["gigabytes"] = round(sum(f.stat().st_size for f in files) / 1e9, 2)
         stream = tv.TextStream(files, tokenizer, BATCH, seed=0)

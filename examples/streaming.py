@@ -1,6 +1,6 @@
 """Trains a VAE of sentences on text files of any size, and survives being killed.
 
-    python examples/streaming.py "shards/*.txt" [--epochs 3] [--out vae.keras]
+    python examples/streaming.py shards/*.txt [--epochs 3] [--out vae.keras]
 
 One sentence a line, UTF-8. The files are never in memory as a whole. When the program is
 killed and started again it goes on where it was, and ends with the same weights, bit for
@@ -8,7 +8,6 @@ bit, as if nothing had happened; its state is in OUT.npz until the model is writ
 """
 
 import argparse
-import glob
 import itertools
 from pathlib import Path
 
@@ -21,14 +20,14 @@ SAMPLE = 100_000  # lines from which the vocabulary is taken
 
 def vocabulary(files, length=16):
     """The tokenizer: the commonest words of the first lines."""
-    lines = itertools.chain.from_iterable(open(f, encoding="utf-8") for f in files)
-    sample = list(itertools.islice(lines, SAMPLE))
+    lines = (line for file in files for line in open(file, encoding="utf-8-sig"))
+    sample = list(itertools.islice(filter(str.strip, lines), SAMPLE))
     return tv.Tokenizer.fit(sample, size=6000, length=length)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", help='a pattern, in quotes: "shards/*.txt"')
+    parser.add_argument("files", nargs="+")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--every", type=int, default=500, help="steps between two states")
     parser.add_argument("--units", type=int, default=384)
@@ -39,7 +38,7 @@ def main():
     recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(
         epochs=options.epochs, units=options.units
     )
-    tokenizer = vocabulary(sorted(glob.glob(options.files)))
+    tokenizer = vocabulary(options.files)
     data = tv.TextStream(options.files, tokenizer, recipe.batch_size, seed=0)
     vae = recipe.build(tokenizer, len(data))
     state = Path(options.out).with_suffix(".npz")

@@ -56,28 +56,29 @@ def test_several_machines(tmp_path):
 def shards(tmp_path):
     lines = tv.load_data("grammar", size=1920).train
     for i in range(3):
-        text = "\n".join(lines[i::3])
+        text = "\n".join(["", *lines[i::3], " "])  # blank lines are left out
         (tmp_path / f"shard-{i}.txt").write_text(text, "utf-8")
-    return tmp_path / "shard-*.txt"
+    return sorted(tmp_path.glob("shard-*.txt"))
 
 
 def test_streaming_killed_at_random_steps_ends_with_the_same_weights(shards, tmp_path):
     whole, killed = tmp_path / "whole.keras", tmp_path / "killed.keras"
-    short = "--epochs", 3, "--every", 1, "--units", 32
-    finish(start("streaming.py", shards, *short, "--out", whole))
+    short = "--epochs", 10, "--every", 1, "--units", 32
+    finish(start("streaming.py", *shards, *short, "--out", whole))
 
-    process = start("streaming.py", shards, *short, "--out", killed)
+    process = start("streaming.py", *shards, *short, "--out", killed)
     state = killed.with_suffix(".npz")
     while not state.exists():
         assert process.poll() is None, process.communicate()[1][-2000:]
         time.sleep(0.05)
     written = state.stat().st_mtime_ns
     while state.stat().st_mtime_ns == written:  # the first state is that of no step
+        assert process.poll() is None, process.communicate()[1][-2000:]
         time.sleep(0.01)
     time.sleep(random.uniform(0, 1))
     process.kill()
     process.communicate()
     assert state.exists() and not killed.exists(), "it was to be killed before its end"
-    finish(start("streaming.py", shards, *short, "--out", killed))
+    finish(start("streaming.py", *shards, *short, "--out", killed))
     weights = [tv.load_model(path).get_weights() for path in (whole, killed)]
     assert same(*weights) and not state.exists()

@@ -59,6 +59,13 @@ def test_compressed_files_and_long_sentences(tmp_path):
     assert TOKENIZER.decode(batch) == ["a e jkl", "a e hi"]
 
 
+def test_later_lines_may_hold_unknown_words_only(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a e hi\n" * 4 + "x y z\n")
+    batches = list(tv.TextStream([path], TOKENIZER, batch_size=4, buffer=4))
+    assert TOKENIZER.decode(batches[1]) == ["<unk> <unk> <unk>"]
+
+
 def text_vae():
     tf.keras.utils.set_random_seed(0)
     v = len(TOKENIZER)
@@ -104,5 +111,13 @@ def test_bad_files(tmp_path):
     with pytest.raises(ValueError, match="in order"):
         text_vae().predict(stream)
     other = tv.Tokenizer.fit(["x y z"], length=5)
-    with pytest.raises(ValueError, match="another vocabulary"):
-        text_vae().fit(tv.TextStream([bad], other))
+    longer = tv.Tokenizer(TOKENIZER.words, length=6)
+    for tokenizer in (other, longer):
+        with pytest.raises(ValueError, match="another vocabulary or length"):
+            text_vae().fit(tv.TextStream([bad], tokenizer))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"a e hi"))
+    with pytest.raises(ValueError, match=r"end in \.gz"):
+        tv.TextStream([tmp_path / "a.gz", bad], TOKENIZER)
+    bad.write_text("x y z")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not one token"):
+        list(tv.TextStream([bad], TOKENIZER))

@@ -23,6 +23,7 @@ def keep_freed_memory():
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # other C libraries for Linux have none
-        mallopt(MMAP_THRESHOLD, 2**30)
+        # glibc before 2.35 refuses more than 32 MB.
+        mallopt(MMAP_THRESHOLD, 2**30) or mallopt(MMAP_THRESHOLD, 2**25)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
         mallopt(ARENA_MAX, 1)  # the memory of a thread's own arena cannot grow so large

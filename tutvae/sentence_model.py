@@ -72,10 +72,12 @@ class SentenceModel:
 
     def check(self, x):
         super().check(x)
-        if isinstance(x, TextStream) and x.tokenizer.words != self.tokenizer.words:
+        if isinstance(x, TextStream) and x.tokenizer.get_config() != (
+            self.tokenizer.get_config()
+        ):
             raise ValueError(
-                "the TextStream has another vocabulary than the model: make it with the "
-                "model's own tokenizer"
+                "the TextStream has another vocabulary or length than the model: make it "
+                "with the model's own tokenizer"
             )
         x = x.x if isinstance(x, Batches) else x
         if isinstance(x, np.ndarray):

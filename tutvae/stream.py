@@ -19,7 +19,7 @@ class TextStream:
 
     Args:
         files: A pattern such as "shards/*.txt", or a list of paths: UTF-8, perhaps
-            compressed ("*.gz").
+            compressed ("*.gz", all of them or none).
         tokenizer: `Tokenizer`.
         batch_size: Sentences per batch; the last batch may be smaller.
         seed: Seed of the order, which depends on it and on the number of the epoch alone:
@@ -31,7 +31,9 @@ class TextStream:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If `batch_size` is below 1; from an iteration, if a file is not UTF-8.
+        ValueError: If `batch_size` is below 1, or only some of the files are compressed.
+        tf.errors.InvalidArgumentError: From an iteration, if a line is not UTF-8, or not
+            one word of the first lines is in the vocabulary.
 
     Example:
 
@@ -47,6 +49,9 @@ class TextStream:
         missing = [path for path in self.files if not os.path.isfile(path)]
         if missing or not self.files:
             raise FileNotFoundError(f"no file at {missing[0] if missing else files}")
+        self.compression = "GZIP" if self.files[0].endswith(".gz") else None
+        if len({path.endswith(".gz") for path in self.files}) > 1:
+            raise ValueError("some files end in .gz and others do not; pass one kind")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         self.tokenizer, self.batch_size = tokenizer, batch_size
@@ -97,8 +102,7 @@ class TextStream:
 
     def lines(self, files):
         """The lines of files that are not blank."""
-        gz = self.files[0].endswith(".gz")
-        lines = tf.data.TextLineDataset(files, "GZIP" if gz else None)
+        lines = tf.data.TextLineDataset(files, self.compression)
         return lines.filter(lambda s: ~tf.strings.regex_full_match(s, r"[\pZ\pC]*"))
 
     def encode(self, epoch, number, lines):
@@ -110,7 +114,9 @@ class TextStream:
                 f"a line of {self.files[:3]} ... is not UTF-8: {error.object[:50]!r}. "
                 "Convert the file, for example with `iconv -f GB18030 -t UTF-8`."
             ) from error
-        ids = self.tokenizer.encode(sentences, truncate=True)
+        # Of the first lines some word is known in any corpus that fits the tokenizer.
+        encode = self.tokenizer.encode if number == 0 else self.tokenizer.encode_any
+        ids = encode(sentences, truncate=True)
         order = Batches(ids, self.batch_size, self.seed).order(epoch * 1_000_003 + number)
         shape = (len(order), self.batch_size, self.tokenizer.length)
         pool = np.full(shape, PAD, "int32")

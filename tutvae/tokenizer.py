@@ -110,6 +110,17 @@ class Tokenizer:
             ValueError: If there are no sentences, one is empty or too long, or not one word
                 of all of them is known.
         """
+        out = self.encode_any(sentences, truncate)
+        if not (out > END).any():
+            raise ValueError(
+                f"not one token of these {len(out)} sentences is in the vocabulary, "
+                f"{self.split(sentences[0])[:5]} for example. Is it the right language and "
+                "tokenizer?"
+            )
+        return out
+
+    def encode_any(self, sentences, truncate=False):
+        """As `encode`, even if no word is known."""
         tokens = self.split_all(sentences)
         room = self.length - 2
         long = [i for i, sentence in enumerate(tokens) if len(sentence) > room]
@@ -124,11 +135,6 @@ class Tokenizer:
         for row, sentence in zip(out, tokens, strict=True):
             ids = [START, *(self.ids.get(token, UNK) for token in sentence[:room]), END]
             row[: len(ids)] = ids
-        if not (out > END).any():
-            raise ValueError(
-                f"not one token of these {len(tokens)} sentences is in the vocabulary, "
-                f"{tokens[0][:5]} for example. Is it the right language and tokenizer?"
-            )
         return out
 
     def fits(self, sentence):

@@ -7,6 +7,7 @@ is started again.
 
 import argparse
 import os
+import zlib
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,9 +30,13 @@ def train(name):
     model = recipe.build(corpus.tokenizer, len(data))
     print(f"{name}: {model.count_params():,} weights, {len(x):,} sentences")
     stop = keras.callbacks.EarlyStopping(
-        *("val_loss", 0.0, 5), restore_best_weights=True, start_from_epoch=recipe.warm_up
+        monitor="val_loss",
+        patience=5,
+        restore_best_weights=True,
+        start_from_epoch=recipe.warm_up,
     )
-    resume = tv.Resume(CACHE / f"{name}.npz", data, [stop], every=500)
+    mark = zlib.crc32(repr(recipe).encode())  # a changed recipe does not go on with it
+    resume = tv.Resume(CACHE / f"{name}-{mark:08x}.npz", data, [stop], every=500)
     validation = tv.batches(corpus.tokenizer.encode(corpus.validation), 128)
     model.fit(
         data,
