@@ -1,7 +1,8 @@
 """python -m benchmarks.speed.parts: what each part of the engine brings.
 
-The same training as in the race, each time with one part taken out. It writes
-benchmarks/results/speed-parts.json: seconds without the part over seconds with all parts.
+The same training as in the race, each time with one part taken out, or with one idea that
+was rejected put in. It writes benchmarks/results/speed-parts.json: the seconds of each
+variant over those of the engine as it is. What was expected of them is in LOG.md.
 """
 
 import os
@@ -11,21 +12,21 @@ from types import SimpleNamespace
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import results
-from benchmarks.speed.race import ROUNDS, SENTENCES, Contestant, race, ratio, sentences
+from benchmarks.speed.race import ROUNDS, Contestant, race, ratio, sentences
 
-BATCH_SIZES = 32, 128
+BATCH_SIZES, SENTENCES = (32, 128), 800  # a round
 
 
-def contestant(words, batch_size, without=None):
-    """`ours` without one part: a key of `WITHOUT`, or None."""
-    if without is not None:
-        WITHOUT[without]()
+def contestant(words, batch_size, variant=None):
+    """`ours` changed in one point: a key of `VARIANTS`, or None."""
+    if variant is not None:
+        VARIANTS[variant]()
     from benchmarks.speed import ours
 
     return ours.contestant(words, batch_size)
 
 
-def lstm():
+def without_lstm():
     """Keras' LSTM."""
     import keras
 
@@ -34,7 +35,7 @@ def lstm():
     encoders.LSTM = decoders.LSTM = keras.layers.LSTM
 
 
-def adam():
+def without_adam():
     """Keras' Adam."""
     import keras
 
@@ -43,7 +44,7 @@ def adam():
     tutvae.Adam = keras.optimizers.Adam
 
 
-def softmax():
+def without_softmax():
     """TensorFlow's cross-entropy."""
     import tensorflow as tf
 
@@ -55,7 +56,7 @@ def softmax():
     likelihoods.log_softmax_at = log_softmax_at
 
 
-def real_tokens():
+def without_real_tokens():
     """The softmax runs over the padding too."""
     from tutvae import text
     from tutvae.likelihoods import categorical
@@ -67,7 +68,7 @@ def real_tokens():
     text.SentenceModel.log_likelihood = log_likelihood
 
 
-def buckets():
+def without_buckets():
     """Batches in random order, each trimmed to its longest sentence."""
     import numpy as np
 
@@ -80,13 +81,51 @@ def buckets():
     Batches.order = order
 
 
-def memory():
+def without_memory():
     """The C library gives memory back, as it does by default."""
     sys.modules["tutvae.memory"] = SimpleNamespace(keep_freed_memory=lambda: None)
 
 
-WITHOUT = {
-    part.__name__: part for part in (lstm, adam, softmax, real_tokens, buckets, memory)
+def with_chunks():
+    """Projection and softmax in four chunks, computed again for the gradient."""
+    import tensorflow as tf
+
+    from tutvae import text
+    from tutvae.likelihoods import categorical
+    from tutvae.tokenizer import PAD
+
+    def log_likelihood(self, x, z, training=False):
+        features = self.decoder([x[:, :-1], z], training=training)
+        real = tf.where(x[:, 1:] != PAD)
+        features, tokens = tf.gather_nd(features, real), tf.gather_nd(x[:, 1:], real)
+
+        @tf.recompute_grad
+        def chunk(features, tokens):
+            logits = tf.expand_dims(self.readout(features), 1)
+            return categorical(tf.expand_dims(tokens, 1), logits)
+
+        n = tf.shape(tokens)[0]
+        quarters = [slice(i * n // 4, (i + 1) * n // 4) for i in range(4)]
+        log_p = tf.concat([chunk(features[q], tokens[q]) for q in quarters], 0)
+        return tf.math.unsorted_segment_sum(log_p, real[:, 0], tf.shape(x)[0])
+
+    text.SentenceModel.log_likelihood = log_likelihood
+
+
+def with_one_thread():
+    """One core in place of two."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+VARIANTS = {
+    f.__name__: f
+    for f in (
+        *(without_lstm, without_adam, without_softmax, without_real_tokens),
+        *(without_buckets, without_memory, with_chunks, with_one_thread),
+    )
 }
 
 
@@ -94,13 +133,13 @@ def main():
     words, tokens = sentences()
     module = "benchmarks.speed.parts"
     contestants = {"all": Contestant(module, "contestant")} | {
-        part: Contestant(module, "contestant", {"without": part}) for part in WITHOUT
+        name: Contestant(module, "contestant", {"variant": name}) for name in VARIANTS
     }
     figures = {"rounds": ROUNDS, "sentences_a_round": SENTENCES, "batch_sizes": {}}
     for batch_size in BATCH_SIZES:
-        seconds = race(contestants, words, tokens, batch_size)
+        seconds = race(contestants, words, tokens, batch_size, SENTENCES)
         whole = seconds.pop("all")
-        line = {f"without_{part}": ratio(s, whole) for part, s in seconds.items()}
+        line = {name: ratio(theirs, whole) for name, theirs in seconds.items()}
         figures["batch_sizes"][batch_size] = line
         print(batch_size, line)
     results.write("speed-parts", figures)

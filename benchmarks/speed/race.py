@@ -46,8 +46,8 @@ def start(contestant, words, batch_size):
     return ours
 
 
-def race(contestants, words, tokens, batch_size):
-    """{name: seconds of each round}; every round trains on other sentences."""
+def race(contestants, words, tokens, batch_size, size=SENTENCES):
+    """{name: seconds of each round}; every round trains on `size` other sentences."""
     pipes = {}
     for name, contestant in contestants.items():
         pipes[name] = start(contestant, words, batch_size)
@@ -56,7 +56,7 @@ def race(contestants, words, tokens, batch_size):
     seconds = {name: [] for name in contestants}
     for i in range(ROUNDS):
         for name, pipe in pipes.items():
-            pipe.send(tokens[i * SENTENCES : (i + 1) * SENTENCES])
+            pipe.send(tokens[i * size : (i + 1) * size])
             seconds[name].append(pipe.recv())
             print(batch_size, i, name, f"{seconds[name][-1]:.1f} s", flush=True)
     for pipe in pipes.values():
