@@ -41,6 +41,7 @@ def start(contestant, words, batch_size):
     os.environ.update(contestant.environment or {})
     arguments = (contestant, words, batch_size, theirs)
     context.Process(target=work, args=arguments, daemon=True).start()
+    theirs.close()  # if the process dies, `ours.recv` raises instead of waiting
     os.environ.clear()
     os.environ.update(before)
     return ours
