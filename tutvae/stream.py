@@ -63,7 +63,8 @@ class TextStream:
     @functools.cached_property
     def sentences(self):
         """How many there are."""
-        return int(self.lines(self.files).reduce(np.int64(0), lambda n, _: n + 1))
+        sizes = self.pools(self.files, self.buffer).map(lambda s: tf.size(s, tf.int64))
+        return int(sizes.reduce(np.int64(0), lambda n, size: n + size))
 
     def __len__(self):
         return -(-self.sentences // self.batch_size)
@@ -90,7 +91,7 @@ class TextStream:
         if self.seed is not None:
             files = tf.random.experimental.stateless_shuffle(files, [self.seed, epoch])
         size = max(1, self.buffer // self.batch_size) * self.batch_size
-        pools = self.lines(files).batch(size).enumerate()
+        pools = self.pools(files, size).enumerate()
         shape = (None, self.batch_size, self.tokenizer.length)
 
         def encode(number, lines):
@@ -100,10 +101,12 @@ class TextStream:
         batches = pools.map(encode).prefetch(1)  # encoded while the last one is learned
         return batches.flat_map(tf.data.Dataset.from_tensor_slices).map(trimmed)
 
-    def lines(self, files):
-        """The lines of files that are not blank."""
-        lines = tf.data.TextLineDataset(files, self.compression)
-        return lines.filter(lambda s: ~tf.strings.regex_full_match(s, r"[\pZ\pC]*"))
+    def pools(self, files, size):
+        """The lines of files that are not blank, `size` at a time: singly they cost more."""
+        lines = tf.data.TextLineDataset(files, self.compression).batch(size)
+        blank = r"[\pZ\pC]*"
+        lines = lines.map(lambda s: s[~tf.strings.regex_full_match(s, blank)])
+        return lines.rebatch(size)
 
     def encode(self, epoch, number, lines):
         """Lines -> their batches (N, B, T), filled with PAD where a batch is short."""
