@@ -102,7 +102,7 @@ class TextStream:
         return batches.flat_map(tf.data.Dataset.from_tensor_slices).map(trimmed)
 
     def pools(self, files, size):
-        """The lines of files that are not blank, `size` at a time: singly they cost more."""
+        """The lines that are not blank, `size` at a time: one by one they cost more."""
         lines = tf.data.TextLineDataset(files, self.compression).batch(size)
         blank = r"[\pZ\pC]*"
         lines = lines.map(lambda s: s[~tf.strings.regex_full_match(s, blank)])
