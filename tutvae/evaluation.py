@@ -22,7 +22,8 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
 
     Args:
         vae: `VAE` or `TextVAE`.
-        x: Array (N, ...), token ids for a `TextVAE`.
+        x: Array (N, ...), token ids for a `TextVAE`; sentences in the order of their
+            lengths take less time.
         samples: Importance samples per example.
         batch_size: Examples at a time.
         rows: Latent vectors decoded at a time, `batch_size` times the samples of a chunk.
