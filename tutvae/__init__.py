@@ -26,6 +26,7 @@ from tutvae.decoders import (
     transformer_decoder,
 )
 from tutvae.distributions import (
+    BatchNormPosterior,
     GaussianMixture,
     GaussianPosterior,
     Normal,
@@ -46,13 +47,14 @@ from tutvae.layers import TiedReadout
 from tutvae.likelihoods import bernoulli, categorical, gaussian, multinomial
 from tutvae.memory import keep_freed_memory
 from tutvae.ngram import KneserNey
-from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
+from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective, TargetRate
 from tutvae.optimizers import Adam
 from tutvae.pretrained import pretrained, save_compact
 from tutvae.recipes import RECIPES, Recipe
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear
+from tutvae.sphere import UniformSphere, VonMisesFisher, VonMisesFisherPosterior
 from tutvae.stream import TextStream
 from tutvae.text import LanguageModel, TextAutoencoder, TextVAE
 from tutvae.tokenizer import CharTokenizer, Tokenizer, WhitespaceTokenizer, read_lines
