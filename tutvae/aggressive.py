@@ -27,7 +27,7 @@ class Aggressive(keras.callbacks.Callback):
             at the norm 5.
         seed: Seed of the choice of batches.
 
-    Its attributes `aggressive`, `steps` and `information` are its state: give it to `Resume`.
+    `aggressive`, `steps` and `information` are its state: give it to `Resume`.
 
     Source: He et al. 2019, arXiv:1901.05534, algorithm 1.
     """

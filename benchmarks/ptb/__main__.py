@@ -52,10 +52,8 @@ def train(name, seed, epochs):
     """The model with its best weights, its test tokens, seconds and the curve."""
     recipe, corpus = RECIPES[name], tv.load_data("ptb")
     tokenizer = tv.WhitespaceTokenizer.fit(corpus.train, 20_000)  # keeps all words
-    train, valid, test = map(
-        tokenizer.encode,
-        (corpus.train, corpus.validation, [s for s in corpus.test if tokenizer.split(s)]),
-    )
+    splits = corpus.train, corpus.validation, corpus.test
+    train, valid, test = map(tokenizer.encode, splits)
     keras.utils.set_random_seed(seed)
     data, validation = tv.batches(train, BATCH, seed=seed), tv.batches(valid, 128)
     model = build(recipe, tokenizer, len(data), seed)
