@@ -124,6 +124,20 @@ def test_bag_of_words_adds_the_price_of_the_words_given_z():
     assert not np.array_equal(before, vae.bag.kernel)
 
 
+def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
+    vae = text_vae(posterior=tv.GaussianPosterior(D))
+    x = np.concatenate([TOKENS] * 4)
+    settings = {"budget": 25, "most": 20, "every": 2, "batch_size": 4}
+    aggressive = tv.Aggressive(x, TOKENS, **settings)
+    decoder = [w.copy() for w in vae.decoder.get_weights()]
+    encoder = [w.copy() for w in vae.encoder.get_weights()]
+    vae.optimizer.learning_rate = 0.0  # the training steps themselves change nothing
+    vae.fit(tv.batches(x, 4), epochs=3, callbacks=[aggressive], verbose=0)
+    assert 10 <= aggressive.steps <= 30 and not aggressive.aggressive
+    assert all(map(np.array_equal, decoder, vae.decoder.get_weights()))
+    assert not all(map(np.array_equal, encoder, vae.encoder.get_weights()))
+
+
 def test_bad_settings():
     with pytest.raises(ValueError, match="gamma"):
         tv.BatchNormPosterior(3, gamma=0.0)
