@@ -81,35 +81,6 @@ def test_a_model_tells_its_posterior_that_it_is_training():
     assert not np.array_equal(before[0], vae.posterior.norm.moving_mean)
 
 
-def test_target_rate_is_the_elbo_with_a_price():
-    draw = text_vae()(TOKENS)
-    rate = float(np.array(draw.kl).sum(1).mean())
-    target = tv.TargetRate(rate + 2.0)
-    np.testing.assert_allclose(target(draw, 0.5), tv.ELBO()(draw, 0.5), rtol=1e-6)
-    target.multiplier.assign(3.0)
-    np.testing.assert_allclose(
-        target(draw, 0.5), np.array(tv.ELBO()(draw, 0.5)) + 0.5 * 3.0 * 2.0, rtol=1e-5
-    )
-
-
-def test_target_rate_is_reached_on_the_grammar_where_the_elbo_collapses():
-    data = tv.load_data("grammar", size=1000)
-    tokenizer = tv.Tokenizer.fit(data.train)
-    x = tokenizer.encode(data.train)
-
-    def rate(objective):
-        keras.utils.set_random_seed(0)
-        v = len(tokenizer)
-        nets = tv.gru_encoder(v, 16, 16), tv.gru_decoder(v, 4, 24, 16)
-        vae = tv.TextVAE(*nets, tv.GaussianPosterior(4), tokenizer, objective=objective)
-        vae.compile(tv.Adam(1e-2))
-        vae.fit(tv.batches(x, 50, seed=0), epochs=15, verbose=0)
-        return vae.evaluate(x, verbose=0, return_dict=True)["kl"]
-
-    assert rate(tv.ELBO()) < 1.0
-    assert rate(tv.TargetRate(3.0, speed=0.1)) == pytest.approx(3.0, abs=0.6)
-
-
 def test_bag_of_words_adds_the_price_of_the_words_given_z():
     vae = text_vae(bag_of_words=0.5, objective=tv.ELBO())
     draw = vae(TOKENS)
@@ -145,5 +116,3 @@ def test_bad_settings():
         tv.VonMisesFisherPosterior(2)
     with pytest.raises(ValueError, match="kappa must"):
         tv.VonMisesFisherPosterior(8, kappa=0.0)
-    with pytest.raises(ValueError, match="rate"):
-        tv.TargetRate(0.0)

@@ -20,7 +20,6 @@ VARIANTS = {
     "free rate": dict(objective=tv.FreeRate(2.0)),
     "iwae": dict(objective=tv.IWAE(3)),
     "mmd": dict(objective=tv.MMD(10.0)),
-    "target rate": dict(objective=tv.TargetRate(2.0)),
     "batch norm": dict(posterior=tv.BatchNormPosterior(D)),
     "sphere": dict(posterior=tv.VonMisesFisherPosterior(D), prior=tv.UniformSphere()),
     "bag of words": dict(bag_of_words=0.1),

@@ -48,7 +48,7 @@ from tutvae.layers import TiedReadout
 from tutvae.likelihoods import bernoulli, categorical, gaussian, multinomial
 from tutvae.memory import keep_freed_memory
 from tutvae.ngram import KneserNey
-from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective, TargetRate
+from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
 from tutvae.optimizers import Adam
 from tutvae.pretrained import pretrained, save_compact
 from tutvae.recipes import RECIPES, Recipe

@@ -113,49 +113,6 @@ class MMD(Objective):
         return -ops.mean(draw.log_px, axis=1) + beta * self.weight * gap
 
 
-@register
-class TargetRate(keras.Layer):
-    """The ELBO under the constraint that the mean KL is `rate` nats at least.
-
-    A multiplier m >= 0 pays for rate: -E log p(x|z) + beta (KL + m (rate - KL)). Training
-    descends on it, and ascends in m: m grows while the KL of a batch is too low, and falls
-    towards 0 where it is above.
-
-    Args:
-        rate: Nats per example.
-        speed: How much of its gradient m gets. It is not 1 so that m, which counts in the
-            global norm, does not cause all other gradients to be clipped.
-
-    Raises:
-        ValueError: If `rate` is not above 0.
-
-    Source: Pelsmaeker & Aziz 2020, arXiv:1904.08194 (minimum desired rate).
-    """
-
-    samples = 1
-
-    def __init__(self, rate=8.0, speed=0.01, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
-        if not rate > 0:
-            raise ValueError(f"rate is {rate}; it must be above 0 nats")
-        self.rate, self.speed = rate, speed
-        self.multiplier = self.add_weight(
-            name="multiplier", initializer="zeros", constraint="non_neg"
-        )
-        self.built = True
-
-    def call(self, draw, beta):
-        gap = self.rate - ops.mean(ops.sum(draw.kl, axis=-1))
-        paid = ops.stop_gradient(ops.copy(self.multiplier)) * gap
-        rise = self.multiplier * ops.stop_gradient(self.speed * gap)
-        ascent = ops.stop_gradient(rise) - rise  # 0, but for its gradient
-        kl = ops.sum(draw.kl, axis=-1)
-        return -ops.mean(draw.log_px, axis=1) + beta * (kl + paid) + ascent
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "speed": self.speed}
-
-
 def mean_kernel(a, b):
     """Mean inverse multiquadratic kernel between two sets of points, (B, D) and (B, D)."""
     scale = 2.0 * ops.shape(a)[-1]

@@ -61,9 +61,6 @@ RECIPES = {
     "info-vae": Recipe(
         "Zhao et al. 2017, arXiv:1706.02262", objective=lambda: tv.MMD(100.0)
     ),
-    "target-rate": Recipe(
-        "Pelsmaeker & Aziz 2020, arXiv:1904.08194", objective=lambda: tv.TargetRate(8.0)
-    ),
     "transformer": Recipe("Vaswani et al. 2017, arXiv:1706.03762", transformer=True),
 }
 
