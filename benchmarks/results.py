@@ -14,8 +14,9 @@ def write(name, figures):
     packages = {p: version(p) for p in ("tutvae", "keras", "tensorflow", "numpy")}
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     content = {**figures, "versions": packages, "machine": machine}
-    FOLDER.mkdir(exist_ok=True)
-    partial = FOLDER / f"{name}.partial"
+    path = FOLDER / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(FOLDER / f"{name}.json")
+    partial.replace(path)
     print(f"wrote benchmarks/results/{name}.json")

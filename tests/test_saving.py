@@ -20,6 +20,9 @@ VARIANTS = {
     "free rate": dict(objective=tv.FreeRate(2.0)),
     "iwae": dict(objective=tv.IWAE(3)),
     "mmd": dict(objective=tv.MMD(10.0)),
+    "batch norm": dict(posterior=tv.BatchNormPosterior(D)),
+    "sphere": dict(posterior=tv.VonMisesFisherPosterior(D), prior=tv.UniformSphere()),
+    "bag of words": dict(bag_of_words=0.1),
     "mixture prior": dict(prior=tv.GaussianMixture(4, D)),
     "point": dict(posterior=tv.PointPosterior(D), beta=0.0),
     "gru": dict(net="gru", word_dropout=0.3),
@@ -46,8 +49,8 @@ def test_every_variant_trains_saves_reloads_and_continues(name, tmp_path):
     again = tv.load_model(tmp_path / "vae.keras")
     z = vae.encode(TOKENS)
     assert np.array_equal(z, again.encode(TOKENS)) and vae.decode(z) == again.decode(z)
-    assert again.objective == vae.objective
     save = keras.saving.serialize_keras_object
+    assert save(again.objective) == save(vae.objective)
     assert save(again.beta) == save(vae.beta)
     ends = []
     for model in (vae, again):  # with equal noise from equal seeds

@@ -3,18 +3,19 @@
 A model is assembled from parts, each of which can be replaced on its own:
 
     encoder     x -> features                     any keras.Model
-    posterior   features -> q(z|x)                GaussianPosterior, PointPosterior
-    prior       p(z)                              StandardNormal, GaussianMixture
+    posterior   features -> q(z|x)                GaussianPosterior, PointPosterior ...
+    prior       p(z)                              StandardNormal, GaussianMixture ...
     decoder     z (and words so far) -> features  any keras.Model; for text a TextDecoder
     readout     features -> logits                a dense layer, TiedReadout
     likelihood  log p(x|z)                        bernoulli, gaussian, categorical ...
-    objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE, MMD
+    objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE ...
     beta        weight of the KL, per step        a number, linear(...), Cyclical(...)
 
 Read the modules in this order: vae, training, distributions, likelihoods, objectives, text.
 """
 
 from tutvae import distribute, evaluation, notebook
+from tutvae.aggressive import Aggressive
 from tutvae.autoencoder import Autoencoder
 from tutvae.batches import Batches, batches
 from tutvae.data import Grammar, load_data
@@ -26,6 +27,7 @@ from tutvae.decoders import (
     transformer_decoder,
 )
 from tutvae.distributions import (
+    BatchNormPosterior,
     GaussianMixture,
     GaussianPosterior,
     Normal,
@@ -53,6 +55,7 @@ from tutvae.recipes import RECIPES, Recipe
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
 from tutvae.schedules import Cyclical, linear
+from tutvae.sphere import UniformSphere, VonMisesFisher, VonMisesFisherPosterior
 from tutvae.stream import TextStream
 from tutvae.text import LanguageModel, TextAutoencoder, TextVAE
 from tutvae.tokenizer import CharTokenizer, Tokenizer, WhitespaceTokenizer, read_lines

@@ -29,9 +29,14 @@ def standard_normal(shape, seed):
     strategy = tf.distribute.get_strategy()
     if strategy.num_replicas_in_sync == 1 or tf.distribute.in_cross_replica_context():
         return keras.random.normal(shape, seed=seed)
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    key = tf.random.experimental.stateless_fold_in(tf.cast(seed.next(), "int32"), replica)
-    return tf.random.stateless_normal(shape, key)
+    return tf.random.stateless_normal(shape, stateless_key(seed))
+
+
+def stateless_key(seed):
+    """A key for `tf.random.stateless_...`, another each time and on every replica."""
+    key, context = tf.cast(seed.next(), "int32"), tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    return tf.random.experimental.stateless_fold_in(key, replica)
 
 
 class Normal(NamedTuple):
@@ -110,6 +115,44 @@ class GaussianPosterior(Posterior):
 
     def get_config(self):
         return {**super().get_config(), "log_var": self.start}
+
+
+@register
+class BatchNormPosterior(GaussianPosterior):
+    """As `GaussianPosterior`, but the means of a batch have the standard deviation `gamma`.
+
+    Each dimension of the mean is normalised over the batch and multiplied by `gamma`, so
+    that the mean KL to N(0, I) cannot fall below D gamma^2 / 2 nats.
+
+    Args:
+        latent_dim: D, the number of dimensions of z.
+        gamma: Standard deviation of the means in training, above 0.
+
+    Raises:
+        ValueError: If `gamma` is not above 0.
+
+    Source: Zhu et al. 2020, arXiv:2004.12585.
+    """
+
+    def __init__(self, latent_dim, gamma=0.6, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        if not gamma > 0:
+            raise ValueError(f"gamma is {gamma}; it must be above 0")
+        self.gamma = gamma
+        self.norm = keras.layers.BatchNormalization(
+            scale=False, epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+        )
+
+    def build(self, shape):
+        super().build(shape)
+        self.norm.build((None, self.latent_dim))
+
+    def call(self, features, training=False):
+        mean = self.norm(self.mean(features), training=training)
+        return Normal(self.gamma * mean, self.log_var(features))
+
+    def get_config(self):
+        return {**super().get_config(), "gamma": self.gamma}
 
 
 @register

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae.batches import trim
+from tutvae.distributions import Point
+from tutvae.sphere import VonMisesFisher
 from tutvae.tokenizer import Tokenizer
 
 # Likelihood and use of the latent variable
@@ -119,24 +121,21 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
     result is at most log N; when it is near 0, noise may make it negative.
 
     Args:
-        q: `Normal` with fields (N, D).
+        q: `Normal` or `VonMisesFisher`, with fields of N rows.
 
     Source: Hoffman & Johnson 2016; as evaluated by He et al. 2019, arXiv:1901.05534.
     """
-    if not hasattr(q, "log_var"):
-        return float("nan")  # a point mass has no density
-    mean, log_var = np.asarray(q.mean, "float64"), np.asarray(q.log_var, "float64")
-    rng = np.random.default_rng(seed)
-    n = len(mean)
+    if isinstance(q, Point):
+        return float("nan")  # it has no density
+    n, rng = len(q.mean), np.random.default_rng(seed)
     rows = rng.permutation(n)[:samples]
-    z = mean[rows] + np.exp(0.5 * log_var[rows]) * rng.normal(
-        size=(len(rows), mean.shape[1])
-    )
-    precision = np.exp(-log_var)
-    constant = -0.5 * (log_var + mean**2 * precision + math.log(2 * math.pi)).sum(axis=1)
-
-    def log_q(z):  # (M, D) -> (M, N): log q(z_m | x_n)
-        return -0.5 * z**2 @ precision.T + z @ (mean * precision).T + constant
+    log_q = pairwise_log_prob(q)
+    if isinstance(q, VonMisesFisher):
+        chosen = VonMisesFisher(*(tf.constant(field[rows]) for field in q))
+        z = chosen.sample(1, keras.random.SeedGenerator(seed)).numpy()[:, 0]
+    else:
+        mean, log_var = (np.asarray(field[rows], "float64") for field in q)
+        z = mean + np.exp(0.5 * log_var) * rng.normal(size=mean.shape)
 
     total, block = 0.0, max(1, min(block, 10_000_000 // n))
     for i in range(0, len(rows), block):
@@ -146,6 +145,17 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
         log_aggregate = top + np.log(np.exp(table - top[:, None]).mean(axis=1))
         total += (own - log_aggregate).sum()
     return float(total / len(rows))
+
+
+def pairwise_log_prob(q):
+    """A function, z (M, D) -> log q(z_m | x_n) of all pairs, (M, N)."""
+    mean = np.asarray(q.mean, "float64")
+    if isinstance(q, VonMisesFisher):
+        return lambda z: z @ (q.kappa[:, None] * mean).T + q.log_c
+    log_var = np.asarray(q.log_var, "float64")
+    precision = np.exp(-log_var)
+    constant = -0.5 * (log_var + mean**2 * precision + math.log(2 * math.pi)).sum(axis=1)
+    return lambda z: -0.5 * z**2 @ precision.T + z @ (mean * precision).T + constant
 
 
 def active_units(means, threshold=0.01):

@@ -7,6 +7,7 @@ from keras import ops
 from tutvae.autoencoder import Autoencoder
 from tutvae.likelihoods import categorical
 from tutvae.sentence_model import SentenceModel
+from tutvae.tokenizer import PAD
 from tutvae.training import BaseModel
 from tutvae.vae import VAE
 
@@ -24,6 +25,9 @@ class TextVAE(SentenceModel, VAE):
         tokenizer: `Tokenizer`, saved with the model: a loaded model reads and writes text.
         readout: Layer, features (N, H) -> logits (N, V). Defaults to a dense layer.
         word_dropout: Share of the decoder's inputs hidden in training.
+        bag_of_words: Weight of a second task in training: z alone, by one linear layer,
+            predicts the words of the sentence without their order (Zhao et al. 2017,
+            arXiv:1703.10960).
         **kwargs: `prior`, `objective`, `beta`, `seed`: as in `VAE`.
 
     Source: Bowman et al. 2016, arXiv:1511.06349.
@@ -43,6 +47,7 @@ class TextVAE(SentenceModel, VAE):
         "tokenizer",
         "readout",
         "word_dropout",
+        "bag_of_words",
         "prior",
         "objective",
         "beta",
@@ -56,10 +61,22 @@ class TextVAE(SentenceModel, VAE):
         tokenizer,
         readout=None,
         word_dropout=0.0,
+        bag_of_words=0.0,
         **kwargs,
     ):
         super().__init__(encoder, decoder, posterior, likelihood=categorical, **kwargs)
         self.add_text_parts(decoder, tokenizer, readout, word_dropout)
+        self.bag_of_words = bag_of_words
+        if bag_of_words:
+            self.bag = keras.layers.Dense(len(tokenizer), dtype="float32", name="bag")
+            self.bag.build((None, posterior.latent_dim))
+
+    def auxiliary(self, x, draw):
+        if not self.bag_of_words:
+            return 0.0
+        logits = self.bag(draw.z[:, 0])  # (B, V), the same for every position
+        log_p = ops.take_along_axis(ops.log_softmax(logits), x[:, 1:], axis=1)
+        return -self.bag_of_words * ops.sum(ops.where(x[:, 1:] != PAD, log_p, 0.0), axis=1)
 
     def generate(self, n, temperature=1.0, seed=0, **how):
         """n new sentences: z from the prior, then `decode(z, temperature, seed=seed)`."""

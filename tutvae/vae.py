@@ -105,12 +105,16 @@ class VAE(BaseModel):
         beta = self.beta(self.optimizer.iterations) if callable(self.beta) else self.beta
         nll, kl = -ops.mean(draw.log_px, axis=1), ops.sum(draw.kl, axis=1)
         return {
-            "loss": self.objective(draw, beta),
+            "loss": self.objective(draw, beta) + self.auxiliary(x, draw),
             "nll": nll,
             "kl": kl,
             "elbo": -nll - kl,
             "beta": ops.full_like(nll, beta),
         }
+
+    def auxiliary(self, x, draw):
+        """What training minimises besides the objective: a number, or one per example."""
+        return 0.0
 
     def encode(self, x):
         """x -> the mean of q(z|x), (B, D)."""

@@ -1,0 +1,118 @@
+"""Remedies of posterior collapse do what their formulas say."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from models import TOKENS, D, V, text_vae
+from scipy import stats
+
+import tutvae as tv
+
+
+def features(n=64, width=5):
+    return np.random.normal(size=(n, width)).astype("float32")
+
+
+def built(posterior, width=5):
+    posterior.build((None, width))
+    return posterior
+
+
+@pytest.mark.parametrize("d, kappa", [(3, 2.0), (8, 15.0), (32, 80.0)])
+def test_von_mises_fisher_agrees_with_scipy(d, kappa):
+    q = built(tv.VonMisesFisherPosterior(d, kappa))(features(4))
+    z = np.array(q.sample(50, keras.random.SeedGenerator(1)))
+    np.testing.assert_allclose(np.linalg.norm(z, axis=-1), 1.0, atol=1e-5)
+    prior = tv.UniformSphere()
+    area = np.exp(-np.array(prior(z))[0, 0])
+    for i, mean in enumerate(np.array(q.mean, "float64")):
+        theirs = stats.vonmises_fisher(mean / np.linalg.norm(mean), kappa)
+        points = z[i].astype("float64")
+        points /= np.linalg.norm(points, axis=-1, keepdims=True)
+        np.testing.assert_allclose(q.log_prob(z)[i], theirs.logpdf(points), atol=1e-3)
+        want = np.log(area) - theirs.entropy()  # KL to the uniform distribution
+        np.testing.assert_allclose(prior.kl(q, z)[i, 0], want, atol=1e-3)
+
+
+def test_von_mises_fisher_samples_follow_its_density():
+    """At 1e-4: a right sampler fails once in 10,000 runs."""
+    d, kappa, n = 8, 15.0, 4000
+    q = built(tv.VonMisesFisherPosterior(d, kappa))(features(1))
+    z = np.array(q.sample(n, keras.random.SeedGenerator(3)))[0]
+    mean = np.array(q.mean)[0]
+    angle = np.linspace(0, np.pi, 20_001)
+    density = np.sin(angle) ** (d - 2) * np.exp(kappa * np.cos(angle))
+    cdf = np.cumsum(density) / density.sum()
+    found = np.arccos(np.clip(z @ mean, -1, 1))
+    assert stats.kstest(found, lambda t: np.interp(t, angle, cdf)).pvalue > 1e-4
+    side = z - (z @ mean)[:, None] * mean  # no direction across the mean is preferred
+    assert (np.abs(side.mean(0)) < 4 * side.std(0) / np.sqrt(n)).all()
+
+
+def test_von_mises_fisher_mutual_information_is_that_of_the_sum():
+    """Far apart, the codes of n sentences tell which one it was: log n nats."""
+    mean = np.concatenate([np.eye(8), -np.eye(8)]).astype("float32")
+    constant = tv.VonMisesFisherPosterior(8, 200.0)
+    fields = (np.full(16, v, "float32") for v in (200.0, constant.log_c, constant.cosine))
+    q = tv.VonMisesFisher(mean, *fields)
+    assert tv.evaluation.mutual_information(q) == pytest.approx(np.log(16), abs=1e-3)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 1.0])
+def test_batch_normalised_means_bound_the_kl_from_below(gamma):
+    posterior = built(tv.BatchNormPosterior(6, gamma))
+    x = features() * 3 + 1
+    q = posterior(x, training=True)
+    np.testing.assert_allclose(np.std(q.mean, axis=0), gamma, rtol=1e-3)
+    kl = np.array(tv.StandardNormal().kl(q, None)).sum(1).mean()
+    assert kl >= 6 * gamma**2 / 2 - 1e-4
+    for _ in range(600):
+        posterior(x, training=True)
+    np.testing.assert_allclose(posterior(x).mean, q.mean, atol=0.05)  # running moments
+
+
+def test_a_model_tells_its_posterior_that_it_is_training():
+    vae = text_vae(posterior=tv.BatchNormPosterior(D))
+    before = [np.array(v) for v in vae.posterior.norm.non_trainable_variables]
+    vae(TOKENS)
+    assert all(map(np.array_equal, before, vae.posterior.norm.non_trainable_variables))
+    vae.fit(TOKENS, verbose=0)
+    assert not np.array_equal(before[0], vae.posterior.norm.moving_mean)
+
+
+def test_bag_of_words_adds_the_price_of_the_words_given_z():
+    vae = text_vae(bag_of_words=0.5, objective=tv.ELBO())
+    draw = vae(TOKENS)
+    log_p = np.array(ops.log_softmax(vae.bag(draw.z[:, 0])))
+    want = [
+        -0.5 * sum(log_p[i, t] for t in row[1:] if t != 0) for i, row in enumerate(TOKENS)
+    ]
+    np.testing.assert_allclose(vae.auxiliary(TOKENS, draw), want, rtol=1e-5)
+    assert vae.bag.kernel.shape == (D, V)
+    before = vae.bag.kernel.numpy()
+    vae.fit(TOKENS, verbose=0)
+    assert not np.array_equal(before, vae.bag.kernel)
+
+
+def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
+    vae = text_vae(posterior=tv.GaussianPosterior(D))
+    x = np.concatenate([TOKENS] * 4)
+    settings = {"budget": 25, "most": 20, "every": 2, "batch_size": 4}
+    aggressive = tv.Aggressive(x, TOKENS, **settings)
+    decoder = [w.copy() for w in vae.decoder.get_weights()]
+    encoder = [w.copy() for w in vae.encoder.get_weights()]
+    vae.optimizer.learning_rate = 0.0  # the training steps themselves change nothing
+    vae.fit(tv.batches(x, 4), epochs=3, callbacks=[aggressive], verbose=0)
+    assert 10 <= aggressive.steps <= 30 and not aggressive.aggressive
+    assert all(map(np.array_equal, decoder, vae.decoder.get_weights()))
+    assert not all(map(np.array_equal, encoder, vae.encoder.get_weights()))
+
+
+def test_bad_settings():
+    with pytest.raises(ValueError, match="gamma"):
+        tv.BatchNormPosterior(3, gamma=0.0)
+    with pytest.raises(ValueError, match="at least 3"):
+        tv.VonMisesFisherPosterior(2)
+    with pytest.raises(ValueError, match="kappa must"):
+        tv.VonMisesFisherPosterior(8, kappa=0.0)
