@@ -134,7 +134,7 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
         chosen = VonMisesFisher(*(tf.constant(field[rows]) for field in q))
         z = chosen.sample(1, keras.random.SeedGenerator(seed)).numpy()[:, 0]
     else:
-        mean, log_var = (np.asarray(field[rows], "float64") for field in q)
+        mean, log_var = (np.asarray(field, "float64")[rows] for field in q)
         z = mean + np.exp(0.5 * log_var) * rng.normal(size=mean.shape)
 
     total, block = 0.0, max(1, min(block, 10_000_000 // n))
