@@ -14,13 +14,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import statistics
-import time
 
 import keras
 import numpy as np
 
 import tutvae as tv
 from benchmarks import results
+from benchmarks.measure import timed
 from tutvae.tokenizer import PAD, START, UNK
 
 SENTENCES, LENGTH, VOCABULARY, PAIRS, BEAMS = 1000, 12, 2000, 5, 5
@@ -47,22 +47,16 @@ def plain_decode(vae, z):
     return vae.tokenizer.decode(tokens)
 
 
-def seconds(work):
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
-
-
 def main():
     vae = model()
     z = np.random.default_rng(0).normal(size=(SENTENCES, 32)).astype("float32")
     vae.decode(z), vae.decode(z, beams=BEAMS)  # compiles
     ratios, beam = [], []
     for _ in range(PAIRS):
-        fast, written = seconds(lambda: vae.decode(z))
-        slow, plain = seconds(lambda: plain_decode(vae, z))
+        fast, written = timed(lambda: vae.decode(z))
+        slow, plain = timed(lambda: plain_decode(vae, z))
         ratios.append(round(slow / fast, 1))
-        beam.append(seconds(lambda: vae.decode(z, beams=BEAMS))[0] / fast)
+        beam.append(timed(lambda: vae.decode(z, beams=BEAMS))[0] / fast)
         same = "the same sentences" if written == plain else "DIFFERENT sentences"
         print(f"plain {slow:.2f} s, carried {fast:.2f} s, ratio {slow / fast:.1f}, {same}")
     figures = {

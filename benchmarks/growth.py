@@ -11,14 +11,13 @@ benchmarks/results/growth.json.
 
 import multiprocessing
 import os
-import resource
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
 from benchmarks import results
+from benchmarks.measure import peak_megabytes, timed
 
 BASE = {"batch": 64, "length": 12, "vocabulary": 5000, "latent": 32, "units": 256}
 SIZES = {
@@ -32,17 +31,13 @@ SIZES = {
 STEPS = 15
 
 
-def megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(batch, length, vocabulary, latent, units, samples=None):
     """Seconds of one step (median), and the growth of memory in megabytes."""
     import tensorflow as tf
 
     import tutvae as tv
 
-    before = megabytes()
+    before = peak_megabytes()
     words = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(vocabulary - 4))]
     tokenizer = tv.Tokenizer(words, length + 1)
     encoder = tv.lstm_encoder(vocabulary, units, 128, bidirectional=False)
@@ -55,21 +50,15 @@ def measure(batch, length, vocabulary, latent, units, samples=None):
     step = tf.function(vae.train_step)
 
     if samples is None:
-        times = [seconds(lambda: step(tokens)) for _ in range(STEPS)][1:]  # one compiles
+        times = [timed(lambda: step(tokens))[0] for _ in range(STEPS)][1:]  # one compiles
     else:
         q = tv.evaluation.posteriors(vae, x, batch)
 
         def evaluate(samples):
-            return seconds(lambda: tv.evaluation.log_weights(vae, x, q, samples, batch))
+            return timed(lambda: tv.evaluation.log_weights(vae, x, q, samples, batch))[0]
 
         times = [evaluate(samples) - evaluate(1) for _ in range(3)]  # each call compiles
-    return float(np.median(times)), megabytes() - before
-
-
-def seconds(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return float(np.median(times)), peak_megabytes() - before
 
 
 def exponent(sizes, seconds):

@@ -9,9 +9,7 @@ It writes benchmarks/results/streaming.json.
 
 import argparse
 import os
-import resource
 import tempfile
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,6 +18,7 @@ import numpy as np
 
 import tutvae as tv
 from benchmarks import results
+from benchmarks.measure import peak_megabytes, timed
 
 SHARDS, STEPS, BATCH = 10, 1000, 64
 
@@ -34,17 +33,6 @@ def write_shards(folder, sentences, size):
                 file.writelines(f"{sentences[i]}\n" for i in drawn)
                 written += len(drawn)
     return written
-
-
-def peak():
-    """Megabytes of memory that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measured(work):
-    start = time.perf_counter()
-    result = work()
-    return round(time.perf_counter() - start, 1), result
 
 
 def main():
@@ -63,17 +51,19 @@ def main():
     vae.fit(tv.batches(tokenizer.encode(train[:BATCH], truncate=True), BATCH), verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         sentences = write_shards(folder, train, size)
-        figures = {"peak_megabytes_before": round(peak())}
+        figures = {"peak_megabytes_before": round(peak_megabytes())}
         files = sorted(Path(folder).glob("*.txt"))
         figures["gigabytes"] = round(sum(f.stat().st_size for f in files) / 1e9, 2)
         stream = tv.TextStream(files, tokenizer, BATCH, seed=0, sentences=sentences)
         figures["sentences"] = sentences
-        figures["seconds_one_pass"], read = measured(lambda: sum(map(len, stream)))
+        seconds, read = timed(lambda: sum(map(len, stream)))
         assert read == sentences
-        figures["peak_megabytes_reading"] = round(peak())
-        seconds, _ = measured(lambda: vae.fit(stream, steps_per_epoch=STEPS, verbose=0))
-        figures |= {"steps": STEPS, "batch_size": BATCH, "seconds_training": seconds}
-        figures["peak_megabytes"] = round(peak())
+        figures["seconds_one_pass"] = round(seconds, 1)
+        figures["peak_megabytes_reading"] = round(peak_megabytes())
+        seconds, _ = timed(lambda: vae.fit(stream, steps_per_epoch=STEPS, verbose=0))
+        figures |= {"steps": STEPS, "batch_size": BATCH}
+        figures["seconds_training"] = round(seconds, 1)
+        figures["peak_megabytes"] = round(peak_megabytes())
     results.write("streaming", figures)
     print(figures)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from models import TOKENS, D, V, text_vae
+from models import TOKENS, D, V, same, text_vae
 from scipy import stats
 
 import tutvae as tv
@@ -109,10 +109,37 @@ def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
     assert not all(map(np.array_equal, encoder, vae.encoder.get_weights()))
 
 
+def test_an_aggressive_training_resumes_with_the_same_weights(tmp_path):
+    def run(name, stop_at=None):
+        keras.utils.set_random_seed(0)
+        vae = text_vae()
+        x = np.concatenate([TOKENS] * 4)
+        data = tv.batches(x, 4, seed=0)
+        aggressive = tv.Aggressive(x, TOKENS, budget=60, most=10, batch_size=4)
+        resume = tv.Resume(tmp_path / name, data, [aggressive], every=1)
+
+        class PowerCut(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                if int(vae.optimizer.iterations) == stop_at:
+                    raise KeyboardInterrupt
+
+        vae.fit(data, epochs=2, callbacks=[PowerCut(), aggressive, resume], verbose=0)
+        return [np.array([aggressive.steps]), *vae.get_weights()]
+
+    whole = run("whole.npz")
+    with pytest.raises(KeyboardInterrupt):
+        run("cut.npz", stop_at=3)
+    assert same(whole, run("cut.npz"))
+
+
 def test_bad_settings():
     with pytest.raises(ValueError, match="gamma"):
         tv.BatchNormPosterior(3, gamma=0.0)
     with pytest.raises(ValueError, match="at least 3"):
         tv.VonMisesFisherPosterior(2)
+    with pytest.raises(ValueError, match="goes with prior=UniformSphere"):
+        text_vae(posterior=tv.VonMisesFisherPosterior(D))
+    with pytest.raises(ValueError, match="no other does"):
+        text_vae(prior=tv.UniformSphere())
     with pytest.raises(ValueError, match="kappa must"):
         tv.VonMisesFisherPosterior(8, kappa=0.0)

@@ -27,7 +27,7 @@ class Aggressive(keras.callbacks.Callback):
             at the norm 5.
         seed: Seed of the choice of batches.
 
-    `aggressive`, `steps` and `information` are its state: give it to `Resume`.
+    `aggressive`, `steps`, `information` and `done` are its state: give it to `Resume`.
 
     Source: He et al. 2019, arXiv:1901.05534, algorithm 1.
     """
@@ -48,6 +48,7 @@ class Aggressive(keras.callbacks.Callback):
         self.most, self.every, self.batch_size = most, every, batch_size
         self.rate, self.seed = rate, seed
         self.aggressive, self.steps, self.information = True, 0, 0.0
+        self.done = -1  # training steps before which the encoder has caught up
         # Neighbours in this order are sentences of like length: little padding.
         self.by_length = np.argsort((x != 0).reshape(len(x), -1).sum(axis=1), kind="stable")
 
@@ -68,6 +69,9 @@ class Aggressive(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         done = int(self.model.optimizer.iterations)
+        if done == self.done:
+            return  # `Resume` lets batches pass by that were learned from
+        self.done = done
         if self.aggressive and done and done % self.every == 0:
             information = mutual_information(posteriors(self.model, self.validation))
             self.aggressive = information > self.information

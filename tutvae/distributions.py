@@ -74,6 +74,7 @@ class Posterior(keras.Layer):
     """features (B, H) -> q(z|x). Subclasses name their linear `heads` and give `call`."""
 
     heads = ()
+    support = "space"  # where z lies; that of the prior must be the same
 
     def __init__(self, latent_dim, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)  # not float16, where exp(12) overflows
@@ -174,6 +175,8 @@ class PointPosterior(Posterior):
 
 class Prior(keras.Layer):
     """p(z). Subclasses give `call` (the log density) and `sample`."""
+
+    support = "space"
 
     def __init__(self, dtype="float32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)

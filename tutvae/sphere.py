@@ -69,6 +69,7 @@ class VonMisesFisherPosterior(Posterior):
     """
 
     heads = ("mean",)
+    support = "sphere"
 
     def __init__(self, latent_dim, kappa=80.0, **kwargs):
         super().__init__(latent_dim, **kwargs)
@@ -92,6 +93,8 @@ class VonMisesFisherPosterior(Posterior):
 @register
 class UniformSphere(Prior):
     """p(z) uniform on the unit sphere, with the KL to a von Mises-Fisher in closed form."""
+
+    support = "sphere"
 
     def call(self, z):
         return ops.full_like(z[..., 0], -log_area(z.shape[-1]))

@@ -73,6 +73,12 @@ class VAE(BaseModel):
                 f"the prior has {width} dimensions, the posterior {posterior.latent_dim}: "
                 "give both the same latent_dim"
             )
+        if self.prior.support != posterior.support:
+            raise ValueError(
+                f"{type(posterior).__name__} puts z on the {posterior.support}, "
+                f"{type(self.prior).__name__} on the {self.prior.support}: a "
+                "VonMisesFisherPosterior goes with prior=UniformSphere(), and no other does"
+            )
         if not posterior.built:
             posterior.build(encoder.output_shape)
 

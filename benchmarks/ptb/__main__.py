@@ -14,7 +14,7 @@ import keras
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.ptb.recipes import EPOCHS, RECIPES, WARM_UP, build, decoder
+from benchmarks.ptb.recipes import EPOCHS, RECIPES, WARM_UP, build, compiled
 
 BATCH, SAMPLES = 32, 100
 CACHE = Path("~/.cache/tutvae/ptb").expanduser()
@@ -35,16 +35,19 @@ class Clock(keras.callbacks.Callback):
         self.seconds, self.last = self.seconds + now - self.last, now
 
 
-def pretrain(recipe, model, data, validation, path):
-    """Train as an autoencoder, without KL; then give the decoder new weights."""
-    fresh = decoder(recipe, model.tokenizer).get_weights()
-    elbo, beta = model.objective, model.beta
+def pretrain(recipe, model, data, path):
+    """Train as an autoencoder, without KL; then start anew but for the encoder."""
+    writer = [model.decoder, model.readout]
+    fresh = [part.get_weights() for part in writer]
+    objective, beta = model.objective, model.beta
     model.objective, model.beta = tv.ELBO(), 0.0
     clock = Clock()
     resume = tv.Resume(path, data, [clock], every=500)
     model.fit(data, epochs=recipe.pretrained, callbacks=[clock, resume], verbose=2)
-    model.objective, model.beta = elbo, beta
-    model.decoder.set_weights(fresh)
+    model.objective, model.beta = objective, beta
+    for part, weights in zip(writer, fresh, strict=True):
+        part.set_weights(weights)
+    compiled(model)
     return clock.seconds
 
 
@@ -59,9 +62,7 @@ def train(name, seed, epochs):
     model = build(recipe, tokenizer, len(data), seed)
     run, seconds = CACHE / f"{name}-{seed}-{epochs}", 0.0
     if recipe.pretrained:
-        path = run.with_suffix(".pretrained.npz")
-        seconds = pretrain(recipe, model, data, validation, path)
-        model.compile(tv.Adam(model.optimizer.learning_rate, global_clipnorm=5.0))
+        seconds = pretrain(recipe, model, data, run.with_suffix(".pretrained.npz"))
     watch = dict(monitor="val_elbo", mode="max") if recipe.posterior else {}
     clock = Clock()
     callbacks = [

@@ -73,6 +73,11 @@ def decoder(recipe, tokenizer):
     return tv.lstm_decoder(v, latent, UNITS, EMBED, DROPOUT)
 
 
+def compiled(model):
+    model.compile(tv.Adam(RATE, global_clipnorm=CLIP))
+    return model
+
+
 def build(recipe, tokenizer, steps, seed):
     """A compiled model; `steps` are those of an epoch."""
     decode = decoder(recipe, tokenizer)
@@ -91,5 +96,4 @@ def build(recipe, tokenizer, steps, seed):
             bag_of_words=recipe.bag_of_words,
             seed=seed,
         )
-    model.compile(tv.Adam(RATE, global_clipnorm=CLIP))
-    return model
+    return compiled(model)

@@ -1,0 +1,36 @@
+"""The rows of the Penn Treebank's table, on a corpus that may be passed on."""
+
+import json
+
+import numpy as np
+import pytest
+from models import TOKENIZER, TOKENS
+
+import tutvae as tv
+from benchmarks import results
+from benchmarks.ptb import __main__ as ptb
+from benchmarks.ptb.recipes import RECIPES, build
+
+KEYS = "recipe seed config versions seconds elbo_nll iw_nll iw_samples ppl_elbo ppl_iw kl"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_a_model_with_a_finite_loss(name):
+    model = build(RECIPES[name], TOKENIZER, steps=2, seed=0)
+    assert np.isfinite(model.terms(TOKENS, training=True)["loss"]).all()
+
+
+@pytest.mark.parametrize("name", ["language-model", "pretrained", "aggressive"])
+def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
+    data = tv.load_data("grammar", size=100)
+    monkeypatch.setattr(ptb.tv, "load_data", lambda name: data)
+    monkeypatch.setattr(ptb, "SAMPLES", 50)
+    monkeypatch.setattr(ptb, "CACHE", tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    epochs = 1 + RECIPES[name].pretrained + RECIPES[name].aggressive
+    ptb.row(name, seed=0, epochs=epochs)
+    row = json.loads((tmp_path / f"ptb/{name}-0.json").read_text())
+    assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
+    assert row["recipe"] == name and len(next(iter(row["curve"].values()))) == 1
+    assert row["ppl_iw"] <= row["ppl_elbo"] * 1.01
+    assert name not in ptb.missing(seed=0) and "vae" in ptb.missing(seed=0)
