@@ -62,5 +62,6 @@ def test_a_table_that_does_not_fit_is_refused(rows, lang, message):
 
 def test_results_are_read_from_the_repository_and_a_wrong_name_says_where_it_looked():
     assert notebook.results("decoding")["median_ratio"] > 1
+    assert notebook.results("earlier")["speed"] == notebook.results("earlier/speed")
     with pytest.raises(FileNotFoundError, match=r"no absent.json in .*results"):
         notebook.results("absent")

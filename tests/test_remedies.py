@@ -132,7 +132,39 @@ def test_an_aggressive_training_resumes_with_the_same_weights(tmp_path):
     assert same(whole, run("cut.npz"))
 
 
+def test_target_rate_moves_beta_by_what_the_rate_misses():
+    beta = tv.TargetRate(8.0, speed=0.01, start=0.5)
+    kl = np.array([5.0, 7.0], "float32")  # 2 nats too few
+    assert float(beta(kl)) == 0.5  # outside training nothing moves
+    assert float(beta(kl, training=True)) == pytest.approx(0.48)
+    for _ in range(100):
+        beta(kl, training=True)
+    assert float(beta(kl)) == 0.0
+    for _ in range(100):
+        beta(kl + 10, training=True)
+    assert float(beta(kl)) == 1.0
+
+
+def test_target_rate_is_reached_on_the_grammar():
+    data = tv.load_data("grammar", size=2000)
+    tok = tv.Tokenizer.fit(data.train)
+    vae = tv.TextVAE(
+        tv.gru_encoder(len(tok), 32, 32, pool="max"),
+        tv.gru_decoder(len(tok), 8, 32, 32),
+        tv.GaussianPosterior(8),
+        tok,
+        beta=tv.TargetRate(3.0, speed=1e-3),
+    )
+    vae.compile(tv.Adam(5e-3))
+    history = vae.fit(tv.batches(tok.encode(data.train), 50), epochs=25, verbose=0).history
+    assert np.mean(history["kl"][-5:]) == pytest.approx(3.0, abs=0.3)
+    assert 0.05 < history["beta"][-1] < 1.0
+
+
 def test_bad_settings():
+    for wrong in ({"rate": 0.0}, {"speed": 0.0}, {"start": 2.0}):
+        with pytest.raises(ValueError, match=f"not.* {next(iter(wrong.values()))}"):
+            tv.TargetRate(**{"rate": 8.0, **wrong})
     with pytest.raises(ValueError, match="gamma"):
         tv.BatchNormPosterior(3, gamma=0.0)
     with pytest.raises(ValueError, match="at least 3"):

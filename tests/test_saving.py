@@ -16,6 +16,7 @@ VARIANTS = {
     "elbo": dict(),
     "beta": dict(beta=0.5),
     "cyclical": dict(beta=tv.Cyclical(10)),
+    "target rate": dict(beta=tv.TargetRate(1.0, speed=0.01, start=0.5)),
     "free bits": dict(objective=tv.FreeBits(0.5), beta=tv.linear(10)),
     "free rate": dict(objective=tv.FreeRate(2.0)),
     "iwae": dict(objective=tv.IWAE(3)),
@@ -52,6 +53,7 @@ def test_every_variant_trains_saves_reloads_and_continues(name, tmp_path):
     save = keras.saving.serialize_keras_object
     assert save(again.objective) == save(vae.objective)
     assert save(again.beta) == save(vae.beta)
+    assert same(vae.get_weights(), again.get_weights())
     ends = []
     for model in (vae, again):  # with equal noise from equal seeds
         model.fit(tv.batches(TOKENS, 4), verbose=0)
@@ -249,6 +251,26 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     run(again(), 2, path=tmp_path / "run.npz")
     longer = run(again(), 3, path=tmp_path / "run.npz")
     assert same(whole[0], longer[0]) and whole[1] == longer[1]
+
+
+def test_a_resumed_training_can_be_followed_by_another(tmp_path):
+    """Pre-training and training, each with a state of its own; the first is killed."""
+
+    def both(first, second, kill_at=None):
+        vae, data = text_vae(), again()
+        kill = [KillAt(kill_at)] if kill_at else []
+        vae.fit(data, epochs=3, callbacks=[tv.Resume(first, data), *kill], verbose=0)
+        state = tv.Resume(second, data)
+        history = vae.fit(data, epochs=2, callbacks=[state], verbose=0)
+        return vae.get_weights(), len(history.epoch)
+
+    keras.utils.set_random_seed(0)
+    whole, epochs = both(tmp_path / "a.npz", tmp_path / "b.npz")
+    keras.utils.set_random_seed(0)
+    with pytest.raises(Killed):
+        both(tmp_path / "c.npz", tmp_path / "d.npz", kill_at=12)
+    resumed, again_epochs = both(tmp_path / "c.npz", tmp_path / "d.npz")
+    assert epochs == again_epochs == 2 and same(whole, resumed)
 
 
 def test_resume_refuses_what_it_cannot_count(tmp_path):

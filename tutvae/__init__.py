@@ -9,7 +9,7 @@ A model is assembled from parts, each of which can be replaced on its own:
     readout     features -> logits                a dense layer, TiedReadout
     likelihood  log p(x|z)                        bernoulli, gaussian, categorical ...
     objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE ...
-    beta        weight of the KL, per step        a number, linear(...), Cyclical(...)
+    beta        weight of the KL, per step        a number, linear(...), TargetRate(...) ...
 
 Read the modules in this order: vae, training, distributions, likelihoods, objectives, text.
 """
@@ -54,7 +54,7 @@ from tutvae.pretrained import pretrained, save_compact
 from tutvae.recipes import RECIPES, Recipe
 from tutvae.recurrent import LSTM
 from tutvae.resume import Resume
-from tutvae.schedules import Cyclical, linear
+from tutvae.schedules import Cyclical, TargetRate, linear
 from tutvae.sphere import UniformSphere, VonMisesFisher, VonMisesFisherPosterior
 from tutvae.stream import TextStream
 from tutvae.text import LanguageModel, TextAutoencoder, TextVAE

@@ -29,7 +29,8 @@ class Aggressive(keras.callbacks.Callback):
 
     `aggressive`, `steps`, `information` and `done` are its state: give it to `Resume`.
 
-    Source: He et al. 2019, arXiv:1901.05534, algorithm 1.
+    Source: He et al. 2019, arXiv:1901.05534, algorithm 1; there the training step itself
+    moves the decoder only, and the loss is compared every 15 steps.
     """
 
     def __init__(
@@ -90,5 +91,5 @@ class Aggressive(keras.callbacks.Callback):
             last = loss
 
     def draw(self, rng):
-        first = rng.integers(max(1, len(self.x) - self.batch_size))
+        first = rng.integers(max(1, len(self.x) - self.batch_size + 1))
         return tf.constant(trim(self.x[self.by_length[first : first + self.batch_size]]))

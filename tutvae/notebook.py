@@ -64,6 +64,8 @@ def start(seed=0):
 def results(name):
     """The figures that a benchmark wrote to `benchmarks/results/NAME.json`, as a dict.
 
+    If NAME is a folder there, a dict of such dicts, by the names of its files.
+
     Raises:
         FileNotFoundError: neither the repository nor the installed package has the file.
 
@@ -76,6 +78,8 @@ def results(name):
         path = folder / f"{name}.json"
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
+        if files := sorted((folder / name).glob("*.json")):
+            return {f.stem: json.loads(f.read_text(encoding="utf-8")) for f in files}
     raise FileNotFoundError(f"there is no {name}.json in {folders[0]} or {folders[1]}")
 
 

@@ -52,7 +52,8 @@ class Resume(keras.callbacks.Callback):
                 "Resume counts the batches of whole passes over its `data`: give `fit` the "
                 "same Batches, without steps_per_epoch and steps_per_execution."
             )
-        self.loaded = self.read()
+        self.loaded, self.epoch = self.read(), -1
+        self.model._initial_epoch = None  # Keras would keep that of an earlier fit
         if self.loaded is None:
             self.first_pass = self.data.epoch  # passes made before this fit
             return

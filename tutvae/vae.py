@@ -9,6 +9,7 @@ from keras import ops
 from tutvae.distributions import StandardNormal
 from tutvae.likelihoods import bernoulli
 from tutvae.objectives import ELBO
+from tutvae.schedules import TargetRate
 from tutvae.training import BaseModel
 
 
@@ -34,7 +35,8 @@ class VAE(BaseModel):
         prior: Layer, z -> log p(z). Defaults to `StandardNormal()`.
         likelihood: Function, (x, decoder output) -> log p(x|z) in nats per example.
         objective: `Objective` to minimise.
-        beta: Weight of the KL term: a number, or a schedule of the training step.
+        beta: Weight of the KL term: a number, a schedule of the training step, or a
+            `TargetRate`.
         seed: Seed of the noise in z.
 
     `fit` logs means over examples, in nats: `loss` (the objective), `nll` (-log p(x|z)),
@@ -108,8 +110,8 @@ class VAE(BaseModel):
 
     def terms(self, x, training=False):
         draw = self(x, training=training)
-        beta = self.beta(self.optimizer.iterations) if callable(self.beta) else self.beta
         nll, kl = -ops.mean(draw.log_px, axis=1), ops.sum(draw.kl, axis=1)
+        beta = self.kl_weight(kl, training)
         return {
             "loss": self.objective(draw, beta) + self.auxiliary(x, draw),
             "nll": nll,
@@ -117,6 +119,12 @@ class VAE(BaseModel):
             "elbo": -nll - kl,
             "beta": ops.full_like(nll, beta),
         }
+
+    def kl_weight(self, kl, training=False):
+        """Beta at this training step: a number, scheduled, or learned from the KL."""
+        if isinstance(self.beta, TargetRate):
+            return self.beta(ops.stop_gradient(kl), training=training)
+        return self.beta(self.optimizer.iterations) if callable(self.beta) else self.beta
 
     def auxiliary(self, x, draw):
         """What training minimises besides the objective: a number, or one per example."""

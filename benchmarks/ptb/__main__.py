@@ -11,31 +11,61 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.ptb.recipes import EPOCHS, RECIPES, WARM_UP, build, compiled
+from benchmarks.ptb.recipes import RECIPES, build, compiled
+from benchmarks.quality.corpus import load as load_tatoeba
 
 BATCH, SAMPLES = 32, 100
-CACHE = Path("~/.cache/tutvae/ptb").expanduser()
+EPOCHS = {"ptb": 12, "tatoeba": 4}
+CACHE = Path("~/.cache/tutvae").expanduser()
+
+
+def load(corpus):
+    """The tokenizer, and the tokens of the three splits, those for the test by length."""
+    if corpus == "tatoeba":
+        data = load_tatoeba("en")
+        tokenizer = data.tokenizer
+    else:
+        data = tv.load_data("ptb")
+        tokenizer = tv.WhitespaceTokenizer.fit(data.train, 20_000)  # keeps all words
+    splits = map(tokenizer.encode, (data.train, data.validation, data.test))
+    train, validation, test = splits
+    by_length = np.argsort((test != 0).sum(axis=1), kind="stable")
+    return tokenizer, train, validation, test[by_length]
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of training, over all interruptions."""
+    """Seconds of training, without those between a stop and the next start."""
 
     def __init__(self):
         super().__init__()
-        self.seconds, self.last = 0.0, 0.0
+        self.seconds, self._last = 0.0, 0.0  # `Resume` keeps the first
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.last = time.perf_counter()
+        self._last = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        self.seconds, self.last = self.seconds + now - self.last, now
+        self.seconds, self._last = self.seconds + now - self._last, now
 
 
-def pretrain(recipe, model, data, path):
+class Budget(keras.callbacks.Callback):
+    """Ends a training whose encoder has taken steps of its own, at as many in all."""
+
+    def __init__(self, steps, aggressive):
+        super().__init__()
+        self.steps, self.aggressive = steps, aggressive
+
+    def on_epoch_end(self, epoch, logs=None):
+        taken = self.aggressive.steps + int(self.model.optimizer.iterations)
+        if taken + self.params["steps"] > self.steps:
+            self.model.stop_training = True
+
+
+def pretrain(model, data, epochs, path):
     """Train as an autoencoder, without KL; then start anew but for the encoder."""
     writer = [model.decoder, model.readout]
     fresh = [part.get_weights() for part in writer]
@@ -43,7 +73,7 @@ def pretrain(recipe, model, data, path):
     model.objective, model.beta = tv.ELBO(), 0.0
     clock = Clock()
     resume = tv.Resume(path, data, [clock], every=500)
-    model.fit(data, epochs=recipe.pretrained, callbacks=[clock, resume], verbose=2)
+    model.fit(data, epochs=epochs, callbacks=[clock, resume], verbose=2)
     model.objective, model.beta = objective, beta
     for part, weights in zip(writer, fresh, strict=True):
         part.set_weights(weights)
@@ -51,38 +81,38 @@ def pretrain(recipe, model, data, path):
     return clock.seconds
 
 
-def train(name, seed, epochs):
+def train(name, corpus, seed, epochs):
     """The model with its best weights, its test tokens, seconds and the curve."""
-    recipe, corpus = RECIPES[name], tv.load_data("ptb")
-    tokenizer = tv.WhitespaceTokenizer.fit(corpus.train, 20_000)  # keeps all words
-    splits = corpus.train, corpus.validation, corpus.test
-    train, valid, test = map(tokenizer.encode, splits)
+    recipe, (tokenizer, train, valid, test) = RECIPES[name], load(corpus)
     keras.utils.set_random_seed(seed)
     data, validation = tv.batches(train, BATCH, seed=seed), tv.batches(valid, 128)
-    model = build(recipe, tokenizer, len(data), seed)
-    run, seconds = CACHE / f"{name}-{seed}-{epochs}", 0.0
+    warm_up = max(1, epochs // 4)
+    model = build(recipe, tokenizer, warm_up * len(data), seed)
+    run, seconds = CACHE / corpus / f"{name}-{seed}-{epochs}", 0.0
     if recipe.pretrained:
-        seconds = pretrain(recipe, model, data, run.with_suffix(".pretrained.npz"))
-    watch = dict(monitor="val_elbo", mode="max") if recipe.posterior else {}
+        path = run.with_suffix(".pretrained.npz")
+        epochs, seconds = epochs - warm_up, pretrain(model, data, warm_up, path)
+    watch = {"monitor": recipe.watch, "mode": "max" if "elbo" in recipe.watch else "min"}
     clock = Clock()
     callbacks = [
         keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **watch),
         keras.callbacks.EarlyStopping(
             patience=epochs,
             restore_best_weights=True,
-            start_from_epoch=WARM_UP - 1,
+            start_from_epoch=warm_up - 1,
             **watch,
         ),
         clock,
     ]
     if recipe.aggressive:
-        budget = recipe.aggressive * len(data)
-        callbacks.append(tv.Aggressive(train, valid, budget, seed=seed))
+        steps = epochs * len(data)
+        aggressive = tv.Aggressive(train, valid, steps // 2, seed=seed)
+        callbacks += [aggressive, Budget(steps, aggressive)]
     resume = tv.Resume(run.with_suffix(".npz"), data, callbacks, every=500)
     history = model.fit(
         data,
         validation_data=validation,
-        epochs=epochs - recipe.pretrained - recipe.aggressive,
+        epochs=epochs,
         callbacks=[*callbacks, resume],
         verbose=2,
     ).history
@@ -100,37 +130,44 @@ def evaluate(model, test):
     return {**exact, "ppl_elbo": ppl, "ppl_iw": ppl}
 
 
-def row(name, seed, epochs):
+def row(name, corpus, seed, epochs):
     """Train and evaluate a row, and write its file."""
-    model, test, seconds, curve = train(name, seed, epochs)
+    model, test, seconds, curve = train(name, corpus, seed, epochs)
     config = {
+        "corpus": corpus,
         "source": RECIPES[name].source,
         "epochs": epochs,
-        "warm_up": WARM_UP,
         "batch_size": BATCH,
         "weights": model.count_params(),
     }
     figures = evaluate(model, test)
     head = {"recipe": name, "seed": seed, "config": config, "seconds": round(seconds)}
-    results.write(f"ptb/{name}-{seed}", {**head, **figures, "curve": curve})
+    path = f"{folder(corpus, epochs)}/{name}-{seed}"
+    results.write(path, {**head, **figures, "curve": curve})
     print({k: round(float(v), 3) for k, v in figures.items()})
 
 
-def missing(seed):
+def folder(corpus, epochs):
+    """Where results are written: longer or shorter trainings have a place of their own."""
+    return corpus if epochs == EPOCHS[corpus] else f"{corpus}-{epochs}"
+
+
+def missing(corpus, seed, epochs):
     """The recipes that have no result yet."""
-    folder = results.FOLDER / "ptb"
-    return [name for name in RECIPES if not (folder / f"{name}-{seed}.json").exists()]
+    done = results.FOLDER / folder(corpus, epochs)
+    return [name for name in RECIPES if not (done / f"{name}-{seed}.json").exists()]
 
 
-def run_all(seed, epochs, jobs):
+def run_all(corpus, seed, epochs, jobs):
     """Every missing row in a process of its own, `jobs` at a time, one core each."""
     one_core = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    CACHE.mkdir(parents=True, exist_ok=True)
+    logs = CACHE / corpus
+    logs.mkdir(parents=True, exist_ok=True)
 
     def start(name):
         command = [sys.executable, "-m", "benchmarks.ptb", name]
-        command += ["--seed", str(seed), "--epochs", str(epochs)]
-        with open(CACHE / f"{name}-{seed}.log", "a") as log:
+        command += ["--corpus", corpus, "--seed", str(seed), "--epochs", str(epochs)]
+        with open(logs / f"{name}-{seed}.log", "a") as log:
             done = subprocess.run(
                 command, env={**os.environ, **one_core}, stdout=log, stderr=log
             )
@@ -139,20 +176,22 @@ def run_all(seed, epochs, jobs):
         )
 
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(start, missing(seed)))
+        list(pool.map(start, missing(corpus, seed, epochs)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="?", choices=list(RECIPES))
+    parser.add_argument("--corpus", choices=list(EPOCHS), default="ptb")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--epochs", type=int, help="12 for ptb, 4 for tatoeba")
     parser.add_argument("--jobs", type=int, default=2, help="rows at a time")
     options = parser.parse_args()
+    epochs = options.epochs or EPOCHS[options.corpus]
     if options.recipe is None:
-        run_all(options.seed, options.epochs, options.jobs)
+        run_all(options.corpus, options.seed, epochs, options.jobs)
     else:
-        row(options.recipe, options.seed, options.epochs)
+        row(options.recipe, options.corpus, options.seed, epochs)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""The neural variational document model on 20 Newsgroups: test perplexity.
+
+    python -m benchmarks.newsgroups [--seed 0]
+
+It trains until the validation set no longer improves, and writes
+benchmarks/results/newsgroups.json. The perplexity is exp of the mean over documents of
+-ELBO divided by the number of words.
+
+Source: Miao, Yu & Blunsom 2016, arXiv:1511.06038.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+import tutvae as tv
+from benchmarks import results
+from benchmarks.measure import timed
+
+LATENT, UNITS, DROPOUT, SAMPLES, EPOCHS = 50, 500, 0.2, 20, 300
+
+
+def build(words, seed):
+    counts = keras.Input((words,))
+    features = tv.dense_encoder((words,), (UNITS,))(keras.ops.log1p(counts))
+    vae = tv.VAE(
+        keras.Model(counts, keras.layers.Dropout(DROPOUT)(features)),
+        tv.dense_decoder(LATENT, (words,), ()),
+        tv.GaussianPosterior(LATENT),
+        likelihood=tv.multinomial,
+        beta=tv.linear(2000),
+        seed=seed,
+    )
+    vae.compile(tv.Adam(1e-3, global_clipnorm=5.0))
+    return vae
+
+
+def perplexity(vae, counts):
+    """exp of the mean over documents of -ELBO / words."""
+    q = tv.evaluation.posteriors(vae, counts)
+    log_px, kl, _ = tv.evaluation.log_weights(vae, counts, q, SAMPLES)
+    return float(np.exp(np.mean((kl - log_px) / counts.sum(axis=1))))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    seed = parser.parse_args().seed
+    keras.utils.set_random_seed(seed)
+    data = tv.load_data("20ng")
+    vae = build(data.train.shape[1], seed)
+    stop = keras.callbacks.EarlyStopping(
+        "val_elbo", mode="max", patience=20, restore_best_weights=True, start_from_epoch=15
+    )
+    seconds, history = timed(
+        lambda: vae.fit(
+            tv.batches(data.train, 64, seed=seed),
+            validation_data=(data.validation, None),
+            epochs=EPOCHS,
+            callbacks=[stop],
+            verbose=2,
+        )
+    )
+    figures = {
+        "seed": seed,
+        "latent": LATENT,
+        "samples": SAMPLES,
+        "epochs": len(history.epoch),
+        "seconds": round(seconds),
+        "validation_perplexity": perplexity(vae, data.validation),
+        "perplexity": perplexity(vae, data.test),
+        **tv.evaluation.report(vae, data.test, SAMPLES, verbose=0),
+    }
+    results.write("newsgroups", figures)
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()
