@@ -26,7 +26,7 @@ LATENT, UNITS, DROPOUT, SAMPLES, EPOCHS = 50, 500, 0.2, 20, 300
 
 def build(words, seed):
     counts = keras.Input((words,))
-    features = tv.dense_encoder((words,), (UNITS,))(keras.ops.log1p(counts))
+    features = tv.dense_encoder((words,), (UNITS,), "tanh")(keras.ops.log1p(counts))
     vae = tv.VAE(
         keras.Model(counts, keras.layers.Dropout(DROPOUT)(features)),
         tv.dense_decoder(LATENT, (words,), ()),
