@@ -20,7 +20,7 @@ import numpy as np
 import tutvae as tv
 from benchmarks import results
 from benchmarks.measure import timed
-from tutvae.tokenizer import PAD, START, UNK
+from tutvae.tokenizer import PAD, SPECIAL, START, UNK
 
 SENTENCES, LENGTH, VOCABULARY, PAIRS, BEAMS = 1000, 12, 2000, 5, 5
 
@@ -28,8 +28,8 @@ SENTENCES, LENGTH, VOCABULARY, PAIRS, BEAMS = 1000, 12, 2000, 5, 5
 def model():
     """An untrained model of the size that the book's pages train."""
     keras.utils.set_random_seed(0)
-    words = [f"w{i}" for i in range(VOCABULARY - 4)]
-    tokenizer = tv.Tokenizer(["<pad>", "<unk>", "<s>", "</s>", *words], LENGTH + 1)
+    words = [f"w{i}" for i in range(VOCABULARY - len(SPECIAL))]
+    tokenizer = tv.Tokenizer([*SPECIAL, *words], LENGTH + 1)
     encoder = tv.lstm_encoder(VOCABULARY, 96, 128)
     decoder = tv.lstm_decoder(VOCABULARY, 32, 192, 128)
     return tv.TextVAE(encoder, decoder, tv.GaussianPosterior(32), tokenizer)

@@ -20,14 +20,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import expit
 
 import tutvae as tv
 from benchmarks import results
 from benchmarks.measure import timed
+from tutvae.tokenizer import END, SPECIAL, START
 
 WORDS, LENGTH, HIDDEN = 1000, 10, 100
 UNITS, BATCH, POINTS, EVERY = 50, 16, 200, 50
-ENCODER_RATE = 0.1  # of the steps of its own
 SPLITS = {"train": 16_000, "validation": 2_000}
 GRID = np.arange(-20, 20.05, 0.1, dtype="float32")
 
@@ -50,16 +51,12 @@ def language(n, seed):
     for _ in range(LENGTH - 1):
         x = np.concatenate([embedding[word], point], axis=1)
         i, f, g, o = np.split(x @ from_input + h @ from_state + bias, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
+        c = expit(f) * c + expit(i) * np.tanh(g)
+        h = expit(o) * np.tanh(c)
         scores = h @ readout + point @ from_point
         word = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)  # a draw of softmax
         words.append(word)
     return np.stack(words, axis=1)
-
-
-def sigmoid(x):
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 class Unbiased(tv.GaussianPosterior):
@@ -137,15 +134,7 @@ def watched(x, validation, tokenizer, aggressive, seed):
         every = len(data)  # the phase lasts for the whole pass
         budget = 100 * every
         callbacks.append(
-            tv.Aggressive(
-                x,
-                validation,
-                budget,
-                every=every,
-                batch_size=BATCH,
-                rate=ENCODER_RATE,
-                seed=seed,
-            )
+            tv.Aggressive(x, validation, budget, every=every, batch_size=BATCH, seed=seed)
         )
     seconds, _ = timed(lambda: vae.fit(data, epochs=1, callbacks=callbacks, verbose=0))
     return {"seconds": round(seconds), "seen": callbacks[0].seen}
@@ -156,10 +145,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     seed = parser.parse_args().seed
     words = [f"w{i}" for i in range(WORDS)]
-    tokenizer = tv.Tokenizer(["<pad>", "<unk>", "<s>", "</s>", *words], LENGTH + 2)
+    tokenizer = tv.Tokenizer([*SPECIAL, *words], LENGTH + 2)
     sequences = language(sum(SPLITS.values()), seed)
-    ids = np.pad(sequences + 4, ((0, 0), (1, 1))).astype("int32")
-    ids[:, 0], ids[:, -1] = tokenizer.ids["<s>"], tokenizer.ids["</s>"]
+    ids = np.pad(sequences + len(SPECIAL), ((0, 0), (1, 1))).astype("int32")
+    ids[:, 0], ids[:, -1] = START, END
     x, validation = np.split(ids, [SPLITS["train"]])
     runs = {
         name: watched(x, validation, tokenizer, aggressive, seed)

@@ -7,6 +7,7 @@ import pytest
 
 import tutvae as tv
 from benchmarks import lagging, newsgroups, results
+from tutvae.tokenizer import SPECIAL
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_the_synthetic_language_depends_on_its_point_and_repeats():
 
 
 def test_grid_means_are_those_of_the_prior_when_the_decoder_ignores_z():
-    tokenizer = tv.Tokenizer(["<pad>", "<unk>", "<s>", "</s>", "a", "b"], 12)
+    tokenizer = tv.Tokenizer([*SPECIAL, "a", "b"], 12)
     vae = lagging.build(tokenizer, 0)
     for w in vae.decoder.trainable_variables:
         w.assign(0.0 * w)

@@ -31,8 +31,8 @@ def load(corpus):
     else:
         data = tv.load_data("ptb")
         tokenizer = tv.WhitespaceTokenizer.fit(data.train, 20_000)  # keeps all words
-    splits = map(tokenizer.encode, (data.train, data.validation, data.test))
-    train, validation, test = splits
+    splits = data.train, data.validation, data.test
+    train, validation, test = map(tokenizer.encode, splits)
     by_length = np.argsort((test != 0).sum(axis=1), kind="stable")
     return tokenizer, train, validation, test[by_length]
 
