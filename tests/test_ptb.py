@@ -25,13 +25,12 @@ def test_every_recipe_builds_a_model_with_a_finite_loss(name):
 def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     data = tv.load_data("grammar", size=100)
     monkeypatch.setattr(ptb.tv, "load_data", lambda name: data)
-    monkeypatch.setattr(ptb, "SAMPLES", 50)
     monkeypatch.setattr(ptb, "CACHE", tmp_path)
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     recipe = RECIPES[name]
     epochs = 3 if recipe.pretrained or recipe.aggressive else 1
     monkeypatch.setitem(ptb.EPOCHS, "ptb", epochs)
-    ptb.row(name, "ptb", 0, epochs)
+    ptb.row(name, "ptb", 0, epochs, samples=50)
     row = json.loads((tmp_path / f"ptb/{name}-0.json").read_text())
     assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
     assert row["recipe"] == name and 1 <= len(row["curve"]["loss"]) < 3

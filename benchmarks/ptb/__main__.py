@@ -17,8 +17,9 @@ import tutvae as tv
 from benchmarks import results
 from benchmarks.ptb.recipes import RECIPES, build, compiled
 from benchmarks.quality.corpus import load as load_tatoeba
+from benchmarks.speed.sizes import RATE
 
-BATCH, SAMPLES = 32, 100
+BATCH = 32
 EPOCHS = {"ptb": 12, "tatoeba": 4}
 CACHE = Path("~/.cache/tutvae").expanduser()
 
@@ -53,15 +54,26 @@ class Clock(keras.callbacks.Callback):
 
 
 class Budget(keras.callbacks.Callback):
-    """Ends a training whose encoder has taken steps of its own, at as many in all."""
+    """The learning rate falls along half a cosine until the steps are used up, the end.
 
-    def __init__(self, steps, aggressive):
+    Steps that the encoder takes alone count too.
+    """
+
+    def __init__(self, steps, aggressive=None):
         super().__init__()
         self.steps, self.aggressive = steps, aggressive
 
+    @property
+    def used(self):
+        alone = self.aggressive.steps if self.aggressive else 0
+        return int(self.model.optimizer.iterations) + alone
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = RATE * (1 + np.cos(np.pi * self.used / self.steps)) / 2
+        self.model.optimizer.learning_rate = rate
+
     def on_epoch_end(self, epoch, logs=None):
-        taken = self.aggressive.steps + int(self.model.optimizer.iterations)
-        if taken + self.params["steps"] > self.steps:
+        if self.used + self.params["steps"] > self.steps:
             self.model.stop_training = True
 
 
@@ -92,22 +104,19 @@ def train(name, corpus, seed, epochs):
     if recipe.pretrained:
         path = run.with_suffix(".pretrained.npz")
         epochs, seconds = epochs - warm_up, pretrain(model, data, warm_up, path)
-    watch = {"monitor": recipe.watch, "mode": "max" if "elbo" in recipe.watch else "min"}
-    clock = Clock()
-    callbacks = [
-        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **watch),
-        keras.callbacks.EarlyStopping(
-            patience=epochs,
-            restore_best_weights=True,
-            start_from_epoch=warm_up - 1,
-            **watch,
-        ),
-        clock,
-    ]
+    steps, clock, aggressive = epochs * len(data), Clock(), None
+    best = keras.callbacks.EarlyStopping(
+        monitor=recipe.watch,
+        mode="max" if "elbo" in recipe.watch else "min",
+        patience=epochs,
+        restore_best_weights=True,
+        start_from_epoch=warm_up - 1,
+    )
+    callbacks = [best, clock]
     if recipe.aggressive:
-        steps = epochs * len(data)
         aggressive = tv.Aggressive(train, valid, steps // 2, seed=seed)
-        callbacks += [aggressive, Budget(steps, aggressive)]
+        callbacks.append(aggressive)
+    callbacks.append(Budget(steps, aggressive))
     resume = tv.Resume(run.with_suffix(".npz"), data, callbacks, every=500)
     history = model.fit(
         data,
@@ -120,17 +129,17 @@ def train(name, corpus, seed, epochs):
     return model, test, seconds + clock.seconds, curve
 
 
-def evaluate(model, test):
+def evaluate(model, test, samples):
     """The figures of the test set, by the definitions of `tv.evaluation.report`."""
     if isinstance(model, tv.TextVAE):
-        return tv.evaluation.report(model, test, SAMPLES, verbose=2)
+        return tv.evaluation.report(model, test, samples, verbose=2)
     nll = model.evaluate(tv.batches(test, 128), verbose=0, return_dict=True)["loss"]
     exact = {"elbo_nll": nll, "iw_nll": nll, "iw_samples": 0, "kl": 0.0, "mi": 0.0, "au": 0}
     ppl = tv.evaluation.perplexity(nll, test)
     return {**exact, "ppl_elbo": ppl, "ppl_iw": ppl}
 
 
-def row(name, corpus, seed, epochs):
+def row(name, corpus, seed, epochs, samples):
     """Train and evaluate a row, and write its file."""
     model, test, seconds, curve = train(name, corpus, seed, epochs)
     config = {
@@ -140,7 +149,7 @@ def row(name, corpus, seed, epochs):
         "batch_size": BATCH,
         "weights": model.count_params(),
     }
-    figures = evaluate(model, test)
+    figures = evaluate(model, test, samples)
     head = {"recipe": name, "seed": seed, "config": config, "seconds": round(seconds)}
     path = f"{folder(corpus, epochs)}/{name}-{seed}"
     results.write(path, {**head, **figures, "curve": curve})
@@ -158,7 +167,7 @@ def missing(corpus, seed, epochs):
     return [name for name in RECIPES if not (done / f"{name}-{seed}.json").exists()]
 
 
-def run_all(corpus, seed, epochs, jobs):
+def run_all(corpus, seed, epochs, samples, jobs):
     """Every missing row in a process of its own, `jobs` at a time, one core each."""
     one_core = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
     logs = CACHE / corpus
@@ -167,6 +176,7 @@ def run_all(corpus, seed, epochs, jobs):
     def start(name):
         command = [sys.executable, "-m", "benchmarks.ptb", name]
         command += ["--corpus", corpus, "--seed", str(seed), "--epochs", str(epochs)]
+        command += ["--samples", str(samples)]
         with open(logs / f"{name}-{seed}.log", "a") as log:
             done = subprocess.run(
                 command, env={**os.environ, **one_core}, stdout=log, stderr=log
@@ -185,13 +195,14 @@ def main():
     parser.add_argument("--corpus", choices=list(EPOCHS), default="ptb")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="12 for ptb, 4 for tatoeba")
+    parser.add_argument("--samples", type=int, default=100, help="importance samples")
     parser.add_argument("--jobs", type=int, default=2, help="rows at a time")
     options = parser.parse_args()
     epochs = options.epochs or EPOCHS[options.corpus]
     if options.recipe is None:
-        run_all(options.corpus, options.seed, epochs, options.jobs)
+        run_all(options.corpus, options.seed, epochs, options.samples, options.jobs)
     else:
-        row(options.recipe, options.corpus, options.seed, epochs)
+        row(options.recipe, options.corpus, options.seed, epochs, options.samples)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 The model is that of Texar (github.com/asyml/texar, examples/vae_text/config_lstm_ptb.py):
 embeddings and LSTMs of 256, 32 dimensions of z, dropout in the decoder only. All recipes
-get the same number of steps. In the first quarter of them, the warm-up, the weight of the
-KL rises; a pre-trained recipe spends as many on the autoencoder before it.
+get the same number of steps, over which the learning rate falls along half a cosine; there
+it is halved when the bound no longer improves. In the first quarter of the steps, the
+warm-up, the weight of the KL rises; a pre-trained recipe spends as many on the autoencoder
+before it.
 """
 
 from typing import NamedTuple
@@ -25,7 +27,7 @@ class Recipe(NamedTuple):
     transformer: bool = False  # as the decoder
     aggressive: bool = False  # up to half of all steps for the encoder alone
     pretrained: bool = False  # before the warm-up, as many steps as an autoencoder
-    watch: str = "val_elbo"  # what chooses the best weights, and halves the learning rate
+    watch: str = "val_elbo"  # what chooses the best weights
 
 
 def annealed(warm_up):
