@@ -35,10 +35,14 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
     assert row["recipe"] == name and 1 <= len(row["curve"]["loss"]) < 3
     assert row["ppl_iw"] <= row["ppl_elbo"] * 1.01
-    readme = f"before\n{table.BEGIN}an older table\n{table.END}after\n"
-    shown = table.updated(readme, table.rows()).splitlines()
-    assert shown[0] == "before" and shown[-1] == "after" and "older" not in str(shown)
-    assert shown[4].startswith(f"| {name} | {row['elbo_nll']:.2f} |")
+    shown = table.updated(f"before\n{table.BEGIN}an older table\n{table.END}after\n")
+    assert shown.startswith("before\n") and shown.endswith("\nafter\n")
+    assert f"| `{name}` | {row['elbo_nll']:.2f} |" in shown and "older" not in shown
     left = ptb.missing("ptb", 0, epochs)
     assert name not in left and "vae" in left
     assert name in ptb.missing("ptb", 0, epochs + 1)  # a longer training is another row
+
+
+def test_the_tables_in_the_readme_are_current():
+    text = table.README.read_text()
+    assert text == table.updated(text), "run python -m benchmarks.ptb.table"

@@ -1,4 +1,4 @@
-"""python -m benchmarks.ptb.table: put the table of all rows into the README."""
+"""python -m benchmarks.ptb.table: put the tables of all rows into the README."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,11 @@ from benchmarks import results
 from benchmarks.ptb.recipes import RECIPES
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-BEGIN, END = "<!-- table of benchmarks.ptb -->\n", "<!-- end of the table -->\n"
+BEGIN, END = "<!-- tables of benchmarks.ptb -->\n", "<!-- end of the tables -->\n"
+TITLES = {
+    "ptb": "Penn Treebank, 12 epochs",
+    "tatoeba": "Everyday English sentences of 4 to 12 tokens (Tatoeba), 4 epochs",
+}
 COLUMNS = {
     "-ELBO": ("elbo_nll", ".2f"),
     "IW bound": ("iw_nll", ".2f"),
@@ -18,30 +22,32 @@ COLUMNS = {
 }
 
 
-def rows(seed=0):
+def rows(corpus, seed=0):
     """The figures of each recipe that has been run, in the order of `RECIPES`."""
-    paths = (results.FOLDER / "ptb" / f"{name}-{seed}.json" for name in RECIPES)
+    paths = (results.FOLDER / corpus / f"{name}-{seed}.json" for name in RECIPES)
     return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
-def markdown(rows):
-    """The rows as a table in Markdown."""
+def markdown(corpus):
+    """The rows of a corpus as a table in Markdown, with its title."""
     lines = [["recipe", *COLUMNS], ["---", *("---:" for _ in COLUMNS)]]
-    for row in rows:
+    for row in rows(corpus):
         figures = (format(row[key], how) for key, how in COLUMNS.values())
-        lines.append([row["recipe"], *figures])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        lines.append([f"`{row['recipe']}`", *figures])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"\n{TITLES[corpus]}:\n\n{table}"
 
 
-def updated(text, rows):
-    """A text with a new table between the two marks."""
+def updated(text):
+    """A text with new tables between the two marks, of the corpora that have rows."""
     before, rest = text.split(BEGIN)
-    return before + BEGIN + markdown(rows) + END + rest.split(END)[1]
+    tables = "".join(markdown(corpus) for corpus in TITLES if rows(corpus))
+    return before + BEGIN + tables + "\n" + END + rest.split(END)[1]
 
 
 def main():
-    README.write_text(updated(README.read_text(), rows()))
-    print(f"{len(rows())} rows in {README}")
+    README.write_text(updated(README.read_text()))
+    print({corpus: len(rows(corpus)) for corpus in TITLES}, "rows in", README)
 
 
 if __name__ == "__main__":
