@@ -88,7 +88,7 @@ FAITHFUL = Recipe(
 RECIPES = {
     "tatoeba-en-faithful": FAITHFUL._replace(floor=35.0, dropout=0.3, encoder_dropout=0.3),
     "tatoeba-en-fluent": Recipe(epochs=16, floor=4.0, dropout=0.4),
-    "tatoeba-en-lm": Recipe(epochs=16, latent=0, dropout=0.4),
+    "tatoeba-en-lm": Recipe(epochs=32, latent=0, dropout=0.4),
     "tatoeba-zh-faithful": FAITHFUL,
     "tatoeba-zh-fluent": Recipe(epochs=32, floor=4.0, dropout=0.4),
     "tatoeba-zh-lm": Recipe(epochs=32, latent=0, dropout=0.4),
