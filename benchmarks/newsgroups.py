@@ -2,9 +2,9 @@
 
     python -m benchmarks.newsgroups [--seed 0]
 
-It trains until the validation set no longer improves, and writes
-benchmarks/results/newsgroups.json. The perplexity is exp of the mean over documents of
--ELBO divided by the number of words.
+It trains for 60 epochs, with a learning rate that falls along half a cosine and a decoder
+that starts as the unigram model, and writes benchmarks/results/newsgroups.json. The
+perplexity is exp of the mean over documents of -ELBO divided by the number of words.
 
 Source: Miao, Yu & Blunsom 2016, arXiv:1511.06038.
 """
@@ -21,21 +21,26 @@ import tutvae as tv
 from benchmarks import results
 from benchmarks.measure import timed
 
-LATENT, UNITS, DROPOUT, SAMPLES, EPOCHS = 50, 500, 0.2, 20, 300
+LATENT, UNITS, DROPOUT, SAMPLES, EPOCHS, BATCH = 50, 500, 0.2, 20, 60, 64
 
 
-def build(words, seed):
+def build(train, seed):
+    words, steps = train.shape[1], EPOCHS * -(-len(train) // BATCH)
     counts = keras.Input((words,))
     features = tv.dense_encoder((words,), (UNITS,), "tanh")(keras.ops.log1p(counts))
+    decoder = tv.dense_decoder(LATENT, (words,), ())
+    share = (train.sum(axis=0) + 1) / (train.sum() + words)
+    decoder.get_layer(index=1).bias.assign(np.log(share))
     vae = tv.VAE(
         keras.Model(counts, keras.layers.Dropout(DROPOUT)(features)),
-        tv.dense_decoder(LATENT, (words,), ()),
+        decoder,
         tv.GaussianPosterior(LATENT),
         likelihood=tv.multinomial,
         beta=tv.linear(2000),
         seed=seed,
     )
-    vae.compile(tv.Adam(1e-3, global_clipnorm=5.0))
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    vae.compile(tv.Adam(rate, global_clipnorm=5.0))
     return vae
 
 
@@ -52,16 +57,12 @@ def main():
     seed = parser.parse_args().seed
     keras.utils.set_random_seed(seed)
     data = tv.load_data("20ng")
-    vae = build(data.train.shape[1], seed)
-    stop = keras.callbacks.EarlyStopping(
-        "val_elbo", mode="max", patience=20, restore_best_weights=True, start_from_epoch=15
-    )
-    seconds, history = timed(
+    vae = build(data.train, seed)
+    seconds, _ = timed(
         lambda: vae.fit(
-            tv.batches(data.train, 64, seed=seed),
+            tv.batches(data.train, BATCH, seed=seed),
             validation_data=(data.validation, None),
             epochs=EPOCHS,
-            callbacks=[stop],
             verbose=2,
         )
     )
@@ -69,7 +70,7 @@ def main():
         "seed": seed,
         "latent": LATENT,
         "samples": SAMPLES,
-        "epochs": len(history.epoch),
+        "epochs": EPOCHS,
         "seconds": round(seconds),
         "validation_perplexity": perplexity(vae, data.validation),
         "perplexity": perplexity(vae, data.test),
