@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from models import TOKENIZER, TOKENS
@@ -9,8 +10,9 @@ from models import TOKENIZER, TOKENS
 import tutvae as tv
 from benchmarks import results
 from benchmarks.ptb import __main__ as ptb
-from benchmarks.ptb import table
+from benchmarks.ptb import recipes, table
 from benchmarks.ptb.recipes import RECIPES, build
+from benchmarks.speed.sizes import RATE
 
 KEYS = "recipe seed config versions seconds elbo_nll iw_nll iw_samples ppl_elbo ppl_iw kl"
 
@@ -41,6 +43,52 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     left = ptb.missing("ptb", 0, epochs)
     assert name not in left and "vae" in left
     assert name in ptb.missing("ptb", 0, epochs + 1)  # a longer training is another row
+
+
+CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed
+    **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.2)),
+    **dict.fromkeys(("free-bits", "batch-norm", "pretrained"), (0.5, 10.0)),
+    **dict.fromkeys(("bag-of-words", "info-vae", "von-mises-fisher"), (0.5, 20.0)),
+    "target-rate": (0.5, 9.0),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if not n.startswith("wide")])
+def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
+    name, monkeypatch, tmp_path
+):
+    data = tv.load_data("grammar", size=2000)
+    tokenizer, grammar = tv.Tokenizer.fit(data.train), tv.Grammar()
+    splits = [
+        tokenizer.encode(split, truncate=True)
+        for split in (data.train, data.validation, data.test)
+    ]
+    monkeypatch.setattr(ptb, "load", lambda corpus: (tokenizer, *splits))
+    monkeypatch.setattr(ptb, "CACHE", tmp_path)
+    monkeypatch.setattr(ptb, "RATE", 5e-3)
+    monkeypatch.setattr(recipes, "UNITS", 48)
+    model, test, _, _ = ptb.train(name, "ptb", seed=0, epochs=8)
+    figures = ptb.evaluate(model, test, samples=100)
+    truth = -np.mean([grammar.log_prob(sentence) for sentence in data.test])
+    assert figures["iw_nll"] > truth - 0.05
+    least, most = CODES.get(name, (-0.1, np.inf))
+    assert figures["mi"] > least and figures["kl"] < most
+
+
+def test_the_learning_rate_falls_along_half_a_cosine_and_the_steps_run_out():
+    class Alone:  # an encoder that takes as many steps as all parts together
+        steps = 0
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            Alone.steps += 1
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    rates, model = [], build(RECIPES["annealing"], TOKENIZER, warm_up=2, seed=0)
+    data = tv.batches(np.repeat(TOKENS, 3, axis=0), 2)  # six steps an epoch
+    model.fit(data, epochs=9, callbacks=[Watch(), ptb.Budget(24, Alone)], verbose=0)
+    used = 2 * np.arange(12)  # before each step; 24 steps are two epochs of both kinds
+    np.testing.assert_allclose(rates, RATE * np.cos(np.pi * used / 48) ** 2, rtol=1e-5)
 
 
 def test_the_tables_in_the_readme_are_current():

@@ -28,6 +28,8 @@ class Recipe(NamedTuple):
     aggressive: bool = False  # up to half of all steps for the encoder alone
     pretrained: bool = False  # before the warm-up, as many steps as an autoencoder
     watch: str = "val_elbo"  # what chooses the best weights
+    units: int = UNITS  # of the decoder's LSTM
+    tied: bool = False  # the readout shares the decoder's embeddings
 
 
 def annealed(warm_up):
@@ -73,13 +75,19 @@ RECIPES = {
     "transformer": Recipe("Vaswani et al. 2017, arXiv:1706.03762", transformer=True),
 }
 
+# Beyond the footing of the others: a wider decoder, and yet fewer weights in all.
+RECIPES |= {
+    f"wide-{name}": RECIPES[name]._replace(units=2 * UNITS, tied=True)
+    for name in ("language-model", "annealing", "batch-norm", "pretrained")
+}
+
 
 def decoder(recipe, tokenizer):
     v, latent = len(tokenizer), LATENT if recipe.posterior else 0
     if recipe.transformer:
         length = tokenizer.length
         return tv.transformer_decoder(v, latent, length, UNITS, 4, 2, dropout=0.1)
-    return tv.lstm_decoder(v, latent, UNITS, EMBED, DROPOUT)
+    return tv.lstm_decoder(v, latent, recipe.units, EMBED, DROPOUT)
 
 
 def compiled(model):
@@ -90,8 +98,9 @@ def compiled(model):
 def build(recipe, tokenizer, warm_up, seed):
     """A compiled model; `warm_up` is the number of steps in which the KL's weight rises."""
     decode = decoder(recipe, tokenizer)
+    readout = tv.TiedReadout() if recipe.tied else None
     if recipe.posterior is None:
-        model = tv.LanguageModel(decode, tokenizer, seed=seed)
+        model = tv.LanguageModel(decode, tokenizer, readout=readout, seed=seed)
     else:
         model = tv.TextVAE(
             tv.lstm_encoder(len(tokenizer), UNITS, EMBED, bidirectional=False),
@@ -99,6 +108,7 @@ def build(recipe, tokenizer, warm_up, seed):
             recipe.posterior(),
             tokenizer,
             prior=recipe.prior(),
+            readout=readout,
             objective=recipe.objective(),
             beta=(recipe.beta or annealed)(warm_up),
             word_dropout=recipe.word_dropout,
