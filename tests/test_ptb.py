@@ -11,8 +11,7 @@ import tutvae as tv
 from benchmarks import results
 from benchmarks.ptb import __main__ as ptb
 from benchmarks.ptb import recipes, table
-from benchmarks.ptb.recipes import RECIPES, build
-from benchmarks.speed.sizes import RATE
+from benchmarks.ptb.recipes import RATE, RECIPES, build
 
 KEYS = "recipe seed config versions seconds elbo_nll iw_nll iw_samples ppl_elbo ppl_iw kl"
 
@@ -65,7 +64,6 @@ def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     ]
     monkeypatch.setattr(ptb, "load", lambda corpus: (tokenizer, *splits))
     monkeypatch.setattr(ptb, "CACHE", tmp_path)
-    monkeypatch.setattr(ptb, "RATE", 5e-3)
     monkeypatch.setattr(recipes, "UNITS", 48)
     model, test, _, _ = ptb.train(name, "ptb", seed=0, epochs=8)
     figures = ptb.evaluate(model, test, samples=100)

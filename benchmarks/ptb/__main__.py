@@ -15,9 +15,8 @@ import numpy as np
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.ptb.recipes import RECIPES, build, compiled
+from benchmarks.ptb.recipes import RATE, RECIPES, build, compiled
 from benchmarks.quality.corpus import load as load_tatoeba
-from benchmarks.speed.sizes import RATE
 
 BATCH = 32
 EPOCHS = {"ptb": 12, "tatoeba": 4}
@@ -147,6 +146,7 @@ def row(name, corpus, seed, epochs, samples):
         "source": RECIPES[name].source,
         "epochs": epochs,
         "batch_size": BATCH,
+        "rate": RATE,
         "weights": model.count_params(),
     }
     figures = evaluate(model, test, samples)
