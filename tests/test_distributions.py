@@ -134,6 +134,8 @@ def test_mmd_punishes_the_distance_between_samples():
     want = -np.array(draw.log_px[:, 0]) + 0.5 * 100.0 * gap
     moved = draw._replace(z=ops.array(q[:, None], "float32"))
     np.testing.assert_allclose(tv.MMD(100.0)(moved, 0.5), want, rtol=1e-4)
+    want += 0.5 * 0.7 * np.array(draw.kl).sum(axis=-1)
+    np.testing.assert_allclose(tv.MMD(100.0, kl=0.7)(moved, 0.5), want, rtol=1e-4)
     assert gap > 0.1
 
 

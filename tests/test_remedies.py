@@ -57,6 +57,9 @@ def test_von_mises_fisher_mutual_information_is_that_of_the_sum():
     fields = (np.full(16, v, "float32") for v in (200.0, constant.log_c, constant.cosine))
     q = tv.VonMisesFisher(mean, *fields)
     assert tv.evaluation.mutual_information(q) == pytest.approx(np.log(16), abs=1e-3)
+    threshold = 0.01 * tv.evaluation.prior_variance(q)  # of the sphere: 1 / 800
+    assert tv.evaluation.active_units(0.11 * mean, threshold) == 8
+    assert tv.evaluation.active_units(0.09 * mean, threshold) == 0
 
 
 @pytest.mark.parametrize("gamma", [0.3, 1.0])

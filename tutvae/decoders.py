@@ -89,7 +89,8 @@ def lstm_decoder(vocab_size, latent_dim, units=128, embed=128, dropout=0.0):
         latent_dim: D, the number of dimensions of z; 0 makes a plain language model.
         units: Width H of the LSTM and of the features.
         embed: Width of the word embedding.
-        dropout: Share of the LSTM's inputs and outputs dropped in training.
+        dropout: Share of the embedded words and of the outputs dropped in training. What
+            comes from z is never dropped.
 
     Source: Bowman et al. 2016, arXiv:1511.06349.
     """
@@ -113,8 +114,8 @@ def recurrent_decoder(cell, states, vocab_size, latent_dim, units, embed, dropou
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     state = [keras.Input((units,), name=f"state_{i}") for i in range(states)]
     x = layers.Embedding(vocab_size, embed, name="embedding")(tokens)
-    x = x + ops.expand_dims(layers.Dense(embed, use_bias=False, name="z_to_input")(z), 1)
-    x = layers.Dropout(dropout)(x)
+    from_z = layers.Dense(embed, use_bias=False, name="z_to_input")(z)
+    x = layers.Dropout(dropout)(x) + ops.expand_dims(from_z, 1)
     rnn = cell(units, return_sequences=True, return_state=True, name="rnn")
     x, *state_after = rnn(x, initial_state=state if states > 1 else state[0])
     x = layers.Dropout(dropout)(x)
@@ -137,7 +138,7 @@ def transformer_decoder(
         width: Width H of the model and of the features, a multiple of `heads`.
         heads: Attention heads.
         depth: Number of blocks.
-        dropout: Share dropped in training, on the input and inside each block.
+        dropout: Share dropped in training, of the embedded words and inside each block.
     """
     z = keras.Input((latent_dim,), name="z")
     empty = [EmptyPast(2 * width, name=f"past_{i}")(z) for i in range(depth)]
@@ -147,8 +148,8 @@ def transformer_decoder(
     past = [keras.Input((None, 2 * width), name=f"past_{i}") for i in range(depth)]
     x = layers.Embedding(vocab_size, width, name="embedding")(tokens)
     x = Position(length)(x, past[0])
-    x = x + ops.expand_dims(layers.Dense(width, use_bias=False, name="z_to_input")(z), 1)
-    x = layers.Dropout(dropout)(x)
+    from_z = layers.Dense(width, use_bias=False, name="z_to_input")(z)
+    x = layers.Dropout(dropout)(x) + ops.expand_dims(from_z, 1)
     past_after = []
     for i in range(depth):
         x, after = CausalBlock(width, heads, dropout)(x, past[i])

@@ -54,7 +54,7 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
         "nll": nll,
         "kl": kl,
         "mi": mutual_information(q),
-        "au": active_units(q.mean),
+        "au": active_units(q.mean, 0.01 * prior_variance(q)),
     }
     if hasattr(vae, "tokenizer"):
         numbers["ppl_elbo"] = perplexity(numbers["elbo_nll"], x)
@@ -156,6 +156,11 @@ def pairwise_log_prob(q):
     precision = np.exp(-log_var)
     constant = -0.5 * (log_var + mean**2 * precision + math.log(2 * math.pi)).sum(axis=1)
     return lambda z: -0.5 * z**2 @ precision.T + z @ (mean * precision).T + constant
+
+
+def prior_variance(q):
+    """The variance of one dimension of z before anything is known: 1, on a sphere 1 / D."""
+    return 1.0 / q.mean.shape[-1] if isinstance(q, VonMisesFisher) else 1.0
 
 
 def active_units(means, threshold=0.01):

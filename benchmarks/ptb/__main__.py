@@ -15,7 +15,7 @@ import numpy as np
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.ptb.recipes import RATE, RECIPES, build, compiled
+from benchmarks.ptb.recipes import RECIPES, build, compiled
 from benchmarks.quality.corpus import load as load_tatoeba
 
 BATCH = 32
@@ -58,9 +58,9 @@ class Budget(keras.callbacks.Callback):
     Steps that the encoder takes alone count too.
     """
 
-    def __init__(self, steps, aggressive=None):
+    def __init__(self, rate, steps, aggressive=None):
         super().__init__()
-        self.steps, self.aggressive = steps, aggressive
+        self.rate, self.steps, self.aggressive = rate, steps, aggressive
 
     @property
     def used(self):
@@ -68,7 +68,7 @@ class Budget(keras.callbacks.Callback):
         return int(self.model.optimizer.iterations) + alone
 
     def on_train_batch_begin(self, batch, logs=None):
-        rate = RATE * (1 + np.cos(np.pi * self.used / self.steps)) / 2
+        rate = self.rate * (1 + np.cos(np.pi * self.used / self.steps)) / 2
         self.model.optimizer.learning_rate = rate
 
     def on_epoch_end(self, epoch, logs=None):
@@ -76,19 +76,19 @@ class Budget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def pretrain(model, data, epochs, path):
+def pretrain(model, recipe, data, epochs, path):
     """Train as an autoencoder, without KL; then start anew but for the encoder."""
     writer = [model.decoder, model.readout]
     fresh = [part.get_weights() for part in writer]
     objective, beta = model.objective, model.beta
     model.objective, model.beta = tv.ELBO(), 0.0
-    clock = Clock()
+    clock, budget = Clock(), Budget(recipe.rate, epochs * len(data))
     resume = tv.Resume(path, data, [clock], every=500)
-    model.fit(data, epochs=epochs, callbacks=[clock, resume], verbose=2)
+    model.fit(data, epochs=epochs, callbacks=[clock, budget, resume], verbose=2)
     model.objective, model.beta = objective, beta
     for part, weights in zip(writer, fresh, strict=True):
         part.set_weights(weights)
-    compiled(model)
+    compiled(model, recipe)
     return clock.seconds
 
 
@@ -102,7 +102,7 @@ def train(name, corpus, seed, epochs):
     run, seconds = CACHE / corpus / f"{name}-{seed}-{epochs}", 0.0
     if recipe.pretrained:
         path = run.with_suffix(".pretrained.npz")
-        epochs, seconds = epochs - warm_up, pretrain(model, data, warm_up, path)
+        epochs, seconds = epochs - warm_up, pretrain(model, recipe, data, warm_up, path)
     steps, clock, aggressive = epochs * len(data), Clock(), None
     best = keras.callbacks.EarlyStopping(
         monitor=recipe.watch,
@@ -115,7 +115,7 @@ def train(name, corpus, seed, epochs):
     if recipe.aggressive:
         aggressive = tv.Aggressive(train, valid, steps // 2, seed=seed)
         callbacks.append(aggressive)
-    callbacks.append(Budget(steps, aggressive))
+    callbacks.append(Budget(recipe.rate, steps, aggressive))
     resume = tv.Resume(run.with_suffix(".npz"), data, callbacks, every=500)
     history = model.fit(
         data,
@@ -146,7 +146,7 @@ def row(name, corpus, seed, epochs, samples):
         "source": RECIPES[name].source,
         "epochs": epochs,
         "batch_size": BATCH,
-        "rate": RATE,
+        "rate": RECIPES[name].rate,
         "weights": model.count_params(),
     }
     figures = evaluate(model, test, samples)

@@ -25,11 +25,11 @@ def contestant(words, batch_size):
     z = Sampling()(layers.Dense(LATENT)(h), layers.Dense(LATENT)(h))
 
     given = keras.Input((None,), dtype="int32")
-    embedded = layers.Embedding(v, EMBED, mask_zero=True)(given)
-    h = embedded + ops.expand_dims(layers.Dense(EMBED, use_bias=False)(z), 1)
+    h = layers.Dropout(DROPOUT)(layers.Embedding(v, EMBED, mask_zero=True)(given))
+    h = h + ops.expand_dims(layers.Dense(EMBED, use_bias=False)(z), 1)
     state = [layers.Dense(UNITS, "tanh")(z) for _ in range(2)]
     h = layers.LSTM(UNITS, return_sequences=True)(
-        layers.Dropout(DROPOUT)(h), initial_state=state, mask=ops.not_equal(given, 0)
+        h, initial_state=state, mask=ops.not_equal(given, 0)
     )
     logits = layers.Dense(v)(layers.Dropout(DROPOUT)(h))
     vae = keras.Model([x, given], logits)

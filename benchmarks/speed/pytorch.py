@@ -34,7 +34,7 @@ class VAE(nn.Module):
         return z, kl, tuple(s.contiguous() for s in state)
 
     def read(self, given, z):
-        return self.drop(self.embed_given(given) + self.z_to_input(z)[:, None])
+        return self.drop(self.embed_given(given)) + self.z_to_input(z)[:, None]
 
 
 class PlainVAE(VAE):
