@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 from models import TOKENS, D, V, same, text_vae
 from scipy import stats
@@ -110,6 +111,32 @@ def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
     assert 10 <= aggressive.steps <= 30 and not aggressive.aggressive
     assert all(map(np.array_equal, decoder, vae.decoder.get_weights()))
     assert not all(map(np.array_equal, encoder, vae.encoder.get_weights()))
+
+
+def test_the_encoder_alone_is_clipped_by_the_gradient_of_all_parts():
+    vae = text_vae(posterior=tv.PointPosterior(D), beta=0.0)  # no chance in its loss
+    vae(TOKENS)
+    vae.readout.kernel.assign(20.0 * vae.readout.kernel)  # steep
+    with tf.GradientTape() as tape:
+        loss = ops.mean(vae.terms(TOKENS, training=True)["loss"])
+    gradients = tape.gradient(loss, vae.trainable_variables)
+    norm = float(tf.linalg.global_norm(gradients))
+    kernel = vae.posterior.mean.kernel
+    of_kernel = next(
+        np.array(g)
+        for g, w in zip(gradients, vae.trainable_variables, strict=True)
+        if w is kernel
+    )
+    before, readout = kernel.numpy(), vae.readout.kernel.numpy()
+    aggressive = tv.Aggressive(TOKENS, TOKENS, budget=1, rate=0.1)
+    aggressive.set_model(vae)
+    aggressive.on_train_begin()
+    aggressive.step(tf.constant(TOKENS))
+    assert norm > 10.0
+    np.testing.assert_allclose(
+        kernel.numpy(), before - 0.1 * of_kernel * 5.0 / norm, rtol=1e-4, atol=1e-7
+    )
+    assert np.array_equal(readout, vae.readout.kernel.numpy())
 
 
 def test_an_aggressive_training_resumes_with_the_same_weights(tmp_path):

@@ -79,6 +79,18 @@ def test_batches_hold_every_row_once(n, size, seed):
     )
 
 
+def test_batches_hold_sentences_of_like_length_unless_told_otherwise():
+    x = np.tril(np.ones((200, 200), int)) * 4  # lengths 1 to 200
+    spread = {}
+    for by_length in (True, False):
+        data = tv.batches(x, 20, seed=0, by_length=by_length)
+        batches = [(batch != 0).sum(axis=1) for batch in data]
+        spread[by_length] = np.mean([b.std() for b in batches])
+        assert sorted(np.concatenate(batches)) == list(range(1, 201))
+    assert spread[True] == pytest.approx(np.arange(20).std())
+    assert spread[False] > 0.9 * np.arange(200).std()  # 57 +- 1.6 for a random order
+
+
 def test_batches_trim_padding_and_keep_order_without_seed():
     x = np.array([[2, 5, 3, 0, 0], [2, 5, 6, 3, 0], [2, 3, 0, 0, 0]])
     a, b = tv.batches(x, 2)

@@ -8,25 +8,29 @@ class Batches:
     """Batches of the rows of an array, shuffled anew each epoch if a seed is given.
 
     The order depends on the seed and the number of the epoch alone, so `Resume` can find
-    its place again. Token ids (integers, padded with 0 on the right) are put with sentences
-    of like length and trimmed to the longest of their batch: less padding, same result.
+    its place again. Batches of token ids (integers, padded with 0 on the right) are trimmed
+    to their longest sentence, and hold sentences of like length: less padding to compute.
 
     Args:
         x: Array (N, ...).
         batch_size: Examples per batch; the last batch may be smaller.
         seed: Seed of the order; None keeps the order of x.
+        by_length: Whether shuffled sentences are put with others of like length. False
+            for a part that takes a batch for a sample of the data, `BatchNormPosterior`
+            or `MMD`: it would be blind to what the sentences of a batch have in common.
 
     Raises:
         ValueError: If x is empty or `batch_size` is below 1.
     """
 
-    def __init__(self, x, batch_size=64, seed=None):
+    def __init__(self, x, batch_size=64, seed=None, by_length=True):
         self.x, self.batch_size, self.seed = np.asarray(x), batch_size, seed
         if len(self.x) == 0:
             raise ValueError("no examples to batch: x is empty")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         self.is_tokens = self.x.ndim == 2 and self.x.dtype.kind in "iu"
+        self.by_length = by_length
         self.epoch = 0  # of the next pass
 
     def __len__(self):
@@ -43,7 +47,7 @@ class Batches:
             return [rows[i : i + self.batch_size] for i in self.starts()]
         rng = np.random.default_rng([self.seed, epoch])
         rng.shuffle(rows)
-        if self.is_tokens:
+        if self.is_tokens and self.by_length:
             pool = 50 * self.batch_size  # sort within pools: batches stay random
             lengths = (self.x != 0).sum(axis=1)
             pools = [rows[i : i + pool] for i in range(0, len(rows), pool)]
@@ -98,6 +102,6 @@ def trim(tokens):
     return tokens[:, : used[-1] + 1 if len(used) else 1]
 
 
-def batches(x, batch_size=64, seed=None):
-    """`Batches(x, batch_size, seed)`, which `fit` and `evaluate` take for an array."""
-    return Batches(x, batch_size, seed)
+def batches(x, batch_size=64, seed=None, by_length=True):
+    """`Batches` of the same arguments, which `fit` and `evaluate` take for an array."""
+    return Batches(x, batch_size, seed, by_length)

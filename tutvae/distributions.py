@@ -123,7 +123,9 @@ class BatchNormPosterior(GaussianPosterior):
     """As `GaussianPosterior`, but the means of a batch have the standard deviation `gamma`.
 
     Each dimension of the mean is normalised over the batch and multiplied by `gamma`, so
-    that the mean KL to N(0, I) cannot fall below D gamma^2 / 2 nats.
+    that the mean KL to N(0, I) cannot fall below D gamma^2 / 2 nats. After training the
+    running mean and variance of those batches take their place, so a batch must be a random
+    sample of the data: `tv.batches(x, seed=0, by_length=False)`.
 
     Args:
         latent_dim: D, the number of dimensions of z.

@@ -101,7 +101,8 @@ class IWAE(Objective):
 class MMD(Objective):
     """-E log p(x|z) + beta (kl KL(q(z|x) || p(z)) + weight MMD^2(q(z), p(z))).
 
-    The second is estimated between samples of the batch. It does not see how narrow the
+    The second is estimated between samples of the batch, which must be a random sample of
+    the data: `tv.batches(x, seed=0, by_length=False)`. It does not see how narrow the
     single posteriors are; a share `kl` of the KL keeps them from becoming points, whose
     codes no draw from the prior meets.
 

@@ -96,7 +96,8 @@ def train(name, corpus, seed, epochs):
     """The model with its best weights, its test tokens, seconds and the curve."""
     recipe, (tokenizer, train, valid, test) = RECIPES[name], load(corpus)
     keras.utils.set_random_seed(seed)
-    data, validation = tv.batches(train, BATCH, seed=seed), tv.batches(valid, 128)
+    data = tv.batches(train, BATCH, seed=seed, by_length=recipe.by_length)
+    validation = tv.batches(valid, 128)
     warm_up = max(1, epochs // 4)
     model = build(recipe, tokenizer, warm_up * len(data), seed)
     run, seconds = CACHE / corpus / f"{name}-{seed}-{epochs}", 0.0

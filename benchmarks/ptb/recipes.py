@@ -29,6 +29,7 @@ class Recipe(NamedTuple):
     aggressive: bool = False  # up to half of all steps for the encoder alone
     pretrained: bool = False  # before the warm-up, as many steps as an autoencoder
     watch: str = "val_elbo"  # what chooses the best weights
+    by_length: bool = True  # batches of like length; False where a batch stands for all
     units: int = UNITS  # of the decoder's LSTM
     tied: bool = False  # the readout shares the decoder's embeddings
     rate: float = 4e-3  # of Adam, where the cosine begins
@@ -52,6 +53,7 @@ RECIPES = {
     "batch-norm": Recipe(
         "Zhu et al. 2020, arXiv:2004.12585",
         posterior=lambda: tv.BatchNormPosterior(LATENT, gamma=0.7),
+        by_length=False,
     ),
     "aggressive": Recipe("He et al. 2019, arXiv:1901.05534", aggressive=True),
     "pretrained": Recipe(
@@ -70,6 +72,7 @@ RECIPES = {
         "Zhao et al. 2017, arXiv:1706.02262",
         objective=lambda: tv.MMD(10.0, kl=0.7),
         watch="val_loss",
+        by_length=False,
     ),
     "target-rate": Recipe(
         "Pelsmaeker & Aziz 2020, arXiv:1904.08194", beta=lambda warm_up: tv.TargetRate(8.0)
