@@ -3,9 +3,9 @@
 The model is that of Texar (github.com/asyml/texar, examples/vae_text/config_lstm_ptb.py):
 embeddings and LSTMs of 256, 32 dimensions of z, dropout in the decoder only. All recipes
 get the same number of steps, over which the learning rate falls along half a cosine, from
-four times that of Texar: with the same, the language model was left 4 nats behind after 12
-epochs. In the first quarter of the steps, the warm-up, the weight of the KL rises; a
-pre-trained recipe spends as many on the autoencoder before it. What is told how much rate
+four times that of Texar, whose trainings are longer. In the first quarter of the steps, the
+warm-up, the weight of the KL rises; a pre-trained recipe spends as many on the autoencoder
+before it. What is told how much rate
 to hold (free bits, batch normalisation, a concentration, a target) is told 8 nats.
 """
 

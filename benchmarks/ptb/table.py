@@ -10,22 +10,26 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN, END = "<!-- tables of benchmarks.ptb -->\n", "<!-- end of the tables -->\n"
 TITLES = {
     "ptb": "Penn Treebank, 12 epochs",
+    "ptb-40": "Penn Treebank, 40 epochs",
     "tatoeba": "Everyday English sentences of 4 to 12 tokens (Tatoeba), 4 epochs",
 }
 COLUMNS = {
     "-ELBO": ("elbo_nll", ".2f"),
     "IW bound": ("iw_nll", ".2f"),
+    "samples": ("iw_samples", "d"),
     "perplexity": ("ppl_iw", ".1f"),
     "KL": ("kl", ".2f"),
     "MI": ("mi", ".2f"),
     "AU": ("au", "d"),
+    "seed": ("seed", "d"),
 }
 
 
-def rows(corpus, seed=0):
-    """The figures of each recipe that has been run, in the order of `RECIPES`."""
-    paths = (results.FOLDER / corpus / f"{name}-{seed}.json" for name in RECIPES)
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+def rows(corpus):
+    """The figures of each recipe that has been run, in the order of `RECIPES`, by seed."""
+    folder = results.FOLDER / corpus
+    paths = [path for name in RECIPES for path in sorted(folder.glob(f"{name}-?.json"))]
+    return [json.loads(path.read_text()) for path in paths]
 
 
 def markdown(corpus):
