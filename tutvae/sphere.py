@@ -1,4 +1,4 @@
-"""Codes on a sphere: a posterior whose KL is a constant, so that it cannot collapse.
+"""Codes on a sphere: a posterior whose KL is a constant, so that its rate cannot vanish.
 
 The von Mises-Fisher distribution has the density C exp(kappa mean.z) on the unit sphere in
 D dimensions. With a fixed concentration kappa its KL to the uniform distribution is fixed.
