@@ -45,14 +45,16 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
 
 
 CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed
-    **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.2)),
+    **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.5)),
     **dict.fromkeys(("free-bits", "batch-norm", "pretrained"), (0.5, 10.0)),
     "bag-of-words": (0.5, 10.0),
     **dict.fromkeys(("von-mises-fisher", "target-rate"), (0.5, 9.0)),
 }
 
 
-@pytest.mark.parametrize("name", [n for n in RECIPES if not n.startswith("wide")])
+@pytest.mark.parametrize(
+    "name", [n for n in RECIPES if not n.startswith(("wide", "untied"))]
+)
 def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     name, monkeypatch, tmp_path
 ):

@@ -148,6 +148,8 @@ def row(name, corpus, seed, epochs, samples):
         "epochs": epochs,
         "batch_size": BATCH,
         "rate": RECIPES[name].rate,
+        "units": RECIPES[name].units,
+        "tied": RECIPES[name].tied,
         "weights": model.count_params(),
     }
     figures = evaluate(model, test, samples)

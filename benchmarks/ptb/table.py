@@ -9,9 +9,8 @@ from benchmarks.ptb.recipes import RECIPES
 README = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN, END = "<!-- tables of benchmarks.ptb -->\n", "<!-- end of the tables -->\n"
 TITLES = {
-    "ptb": "Penn Treebank, 12 epochs",
-    "ptb-40": "Penn Treebank, 40 epochs",
-    "tatoeba": "Everyday English sentences of 4 to 12 tokens (Tatoeba), 4 epochs",
+    "ptb": "Penn Treebank",
+    "tatoeba": "Everyday English sentences of 4 to 12 tokens (Tatoeba)",
 }
 COLUMNS = {
     "-ELBO": ("elbo_nll", ".2f"),
@@ -25,33 +24,39 @@ COLUMNS = {
 }
 
 
-def rows(corpus):
+def rows(folder):
     """The figures of each recipe that has been run, in the order of `RECIPES`, by seed."""
-    folder = results.FOLDER / corpus
     paths = [path for name in RECIPES for path in sorted(folder.glob(f"{name}-?.json"))]
     return [json.loads(path.read_text()) for path in paths]
 
 
-def markdown(corpus):
-    """The rows of a corpus as a table in Markdown, with its title."""
+def markdown(title, rows):
+    """Rows of equal length of training as a table in Markdown, with its title."""
     lines = [["recipe", *COLUMNS], ["---", *("---:" for _ in COLUMNS)]]
-    for row in rows(corpus):
+    for row in rows:
         figures = (format(row[key], how) for key, how in COLUMNS.values())
         lines.append([f"`{row['recipe']}`", *figures])
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"\n{TITLES[corpus]}:\n\n{table}"
+    return f"\n{title}, {rows[0]['config']['epochs']} epochs:\n\n{table}"
+
+
+def tables():
+    """Markdown of all rows: a folder holds those of one corpus and one number of epochs."""
+    for corpus, title in TITLES.items():
+        for folder in sorted(results.FOLDER.glob(f"{corpus}*/")):
+            if found := rows(folder):
+                yield markdown(title, found)
 
 
 def updated(text):
-    """A text with new tables between the two marks, of the corpora that have rows."""
+    """A text with new tables between the two marks."""
     before, rest = text.split(BEGIN)
-    tables = "".join(markdown(corpus) for corpus in TITLES if rows(corpus))
-    return before + BEGIN + tables + "\n" + END + rest.split(END)[1]
+    return before + BEGIN + "".join(tables()) + "\n" + END + rest.split(END)[1]
 
 
 def main():
     README.write_text(updated(README.read_text()))
-    print({corpus: len(rows(corpus)) for corpus in TITLES}, "rows in", README)
+    print("wrote the tables into", README)
 
 
 if __name__ == "__main__":
