@@ -45,7 +45,7 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
 
 
 CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed
-    **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.5)),
+    **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.2)),
     **dict.fromkeys(("free-bits", "batch-norm", "pretrained"), (0.5, 10.0)),
     "bag-of-words": (0.5, 10.0),
     **dict.fromkeys(("von-mises-fisher", "target-rate"), (0.5, 9.0)),
@@ -66,7 +66,9 @@ def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     ]
     monkeypatch.setattr(ptb, "load", lambda corpus: (tokenizer, *splits))
     monkeypatch.setattr(ptb, "CACHE", tmp_path)
-    monkeypatch.setattr(recipes, "UNITS", 48)
+    monkeypatch.setattr(recipes, "UNITS", 48)  # of the encoder; the decoder's are a field
+    if name == "cyclical":  # with 256, eight epochs do not reach the end of its collapse
+        monkeypatch.setitem(RECIPES, name, RECIPES[name]._replace(units=48))
     model, test, _, _ = ptb.train(name, "ptb", seed=0, epochs=8)
     figures = ptb.evaluate(model, test, samples=100)
     truth = -np.mean([grammar.log_prob(sentence) for sentence in data.test])
