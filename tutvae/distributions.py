@@ -142,8 +142,10 @@ class BatchNormPosterior(GaussianPosterior):
         if not gamma > 0:
             raise ValueError(f"gamma is {gamma}; it must be above 0")
         self.gamma = gamma
+        # Means that spread less than an epsilon are not spread to gamma: with Keras' 1e-3 a
+        # model collapses by shrinking them. Its momentum of 0.99 is for long trainings.
         self.norm = keras.layers.BatchNormalization(
-            scale=False, epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+            momentum=0.97, scale=False, epsilon=1e-8, dtype=self.dtype_policy, name="norm"
         )
 
     def build(self, shape):

@@ -230,7 +230,10 @@ def reconstruction(model, sentences, **how):
 
 
 def distinct(sentences, n=2, split=Tokenizer.split):
-    """Distinct n-grams over all n-grams (Li et al. 2016, arXiv:1510.03055)."""
+    """Distinct n-grams over all n-grams.
+
+    After Li et al. 2016, arXiv:1510.03055, who divide by the number of tokens.
+    """
     grams = [g for s in sentences for g in ngrams(split(s), n)]
     return len(set(grams)) / max(1, len(grams))
 
