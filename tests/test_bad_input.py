@@ -117,7 +117,12 @@ def test_compile_says_that_the_parts_define_the_loss(name):
         lambda: text_vae().decode(np.zeros((1, D)), top_p=0.0),
         lambda: tv.pretrained("no-such-model"),
         lambda: tv.evaluation.report(image_vae(), images(0)),
+        lambda: tv.evaluation.report(image_vae(), tv.batches(images(), 4)),
         lambda: tv.evaluation.bleu(["a"], []),
+        lambda: tv.evaluation.bleu([], []),
+        lambda: tv.evaluation.self_bleu(["a b c"]),
+        lambda: tv.GaussianPosterior(2).build((None, 5, 4)),
+        lambda: tv.Aggressive(TOKENS, TOKENS, budget=9, most=0),
     ],
 )
 def test_settings_out_of_range(make):
@@ -136,6 +141,9 @@ NO_END = np.where(TOKENS == 3, 0, TOKENS)
         (lambda: image_vae().fit(images(), validation_data=NAN, verbose=0), "NaN"),
         (lambda: image_vae().evaluate(NAN, verbose=0), "NaN"),
         (lambda: tv.evaluation.report(image_vae(), NAN), "NaN"),
+        (lambda: image_vae().fit(16 * images(), verbose=0), r"Bernoulli.*in \[0, 1\]"),
+        (lambda: image_vae().fit(tv.batches(-images(), 2), verbose=0), "Bernoulli"),
+        (lambda: image_vae().evaluate(images(), images(4), verbose=0), "y is not used"),
         (lambda: text_vae().fit(LINES, verbose=0), "list of 4.*Tokenizer.encode"),
         (lambda: text_vae().fit(NO_END, verbose=0), "START or END"),
         (lambda: text_vae().fit(tv.batches(TOKENS + 90, 2), verbose=0), "vocabulary has"),
@@ -145,6 +153,7 @@ NO_END = np.where(TOKENS == 3, 0, TOKENS)
         (lambda: text_vae().decode(np.zeros((1, D + 1))), r"shape \(N, 3\)"),
         (lambda: text_vae().decode(np.zeros(D)), r"shape \(N, 3\)"),
         (lambda: tv.Tokenizer.fit(LINES, size=4), "over 4"),
+        (lambda: tv.WhitespaceTokenizer.fit(["a b", "a </s> b"]), "sentence 1.*</s>"),
         (lambda: tv.Tokenizer.fit(LINES, length=0), "at least 3"),
     ],
 )

@@ -145,8 +145,11 @@ def test_unknown_words():
     [
         (lambda: KneserNey(0), "order must be at least 1, not 0"),
         (lambda: KneserNey(2, 1.5), r"discount must be between 0 and 1, not 1\.5"),
-        (lambda: KneserNey(2).fit([]), "corpus is empty"),
+        (lambda: KneserNey(2).fit([]), "no sentence"),
         (lambda: KneserNey(2).fit(["a </s> b"]), "added here"),
+        (lambda: KneserNey(2).fit("a b"), "one string"),
+        (lambda: KneserNey(2).fit(["a b"]).perplexity("a b"), "one string"),
+        (lambda: KneserNey(2).fit(["a b"]).log_prob("a <s> b"), "added here"),
         (lambda: KneserNey(2).fit(["a"]).perplexity([]), "no sentence"),
     ],
 )

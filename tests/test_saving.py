@@ -200,6 +200,44 @@ def test_a_damaged_or_foreign_state_is_refused(tmp_path):
         image_vae().fit(data, callbacks=[tv.Resume(path, data)], verbose=0)
 
 
+def test_a_state_with_other_callbacks_is_refused(tmp_path):
+    path, data = tmp_path / "run.npz", tv.batches(images(), 4, seed=0)
+    stop = keras.callbacks.EarlyStopping("loss")
+    image_vae().fit(data, callbacks=[stop, tv.Resume(path, data, [stop])], verbose=0)
+    with pytest.raises(ValueError, match="1 callbacks, not of 0"):
+        image_vae().fit(data, callbacks=[tv.Resume(path, data)], verbose=0)
+
+
+@keras.saving.register_keras_serializable("test_saving")
+class Scaled(tv.VAE):
+    """Has a weight that is in none of its parts."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.scale = self.add_weight(name="scale", initializer="ones")
+
+
+class Unknown(tv.ELBO):
+    """Not registered."""
+
+
+def test_weights_of_a_subclass_are_saved(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    vae = Scaled(tv.dense_encoder((4,)), tv.dense_decoder(2, (4,)), tv.GaussianPosterior(2))
+    vae.scale.assign(5.0)
+    vae.noise.next()
+    vae.save(tmp_path / "scaled.keras")
+    loaded = tv.load_model("~/scaled.keras")
+    assert float(loaded.scale) == 5.0
+    assert np.array_equal(loaded.noise.state, vae.noise.state)
+
+
+def test_a_part_that_is_not_registered_is_named_on_loading(tmp_path):
+    image_vae(objective=Unknown()).save(tmp_path / "unknown.keras")
+    with pytest.raises(ValueError, match=r"Unknown.*register_keras_serializable"):
+        tv.load_model(tmp_path / "unknown.keras")
+
+
 def test_shared_embedding_stays_shared_after_loading(tmp_path):
     vae = build("tied")
     vae.save(tmp_path / "vae.keras")

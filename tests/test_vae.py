@@ -186,6 +186,42 @@ def test_beta_follows_its_schedule_in_a_compiled_step():
     np.testing.assert_allclose(betas, [0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6)
 
 
+def test_in_mixed_precision_the_likelihood_sees_x_itself(request):
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
+    keras.config.set_dtype_policy("mixed_float16")
+    x = images(4) + 1000.3  # float16 has steps of a half there
+    seen = []
+    vae = image_vae(likelihood=lambda x, mean: seen.append(x) or tv.gaussian(x, mean))
+    vae(x)
+    np.testing.assert_array_equal(seen[0], x)
+
+
+@pytest.mark.parametrize("place", ["kernel_regularizer", "activity_regularizer"])
+def test_training_minimises_what_regularisers_of_the_parts_ask_for(place):
+    codes = []
+    for strength in (0.0, 10.0):
+        keras.utils.set_random_seed(0)
+        layer = keras.layers.Dense(3, **{place: keras.regularizers.L2(strength)})
+        encoder = keras.Sequential([keras.Input((5,)), layer])
+        autoencoder = tv.Autoencoder(encoder, tv.dense_decoder(3, (5,)), tv.gaussian)
+        autoencoder.compile(keras.optimizers.Adam(1e-2))
+        x = np.random.normal(size=(32, 5)).astype("float32")
+        autoencoder.fit(x, epochs=60, verbose=0)
+        codes.append(np.abs(autoencoder.encode(x)).mean())
+    assert codes[1] < 0.3 * codes[0]
+
+
+def test_a_point_has_no_bound():
+    report = tv.evaluation.report(image_vae(posterior=tv.PointPosterior(D)), images(), 2)
+    assert np.isnan([report[key] for key in ("elbo_nll", "iw_nll", "mi")]).all()
+    assert np.isfinite(report["nll"])
+
+
+def test_any_encoder_with_known_shapes_gives_a_code():
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    assert tv.code(encoder, 3).output_shape == (None, 3)
+
+
 @pytest.mark.parametrize("make, x", [(text_vae, TOKENS), (image_vae, images(4))])
 def test_mixed_precision_keeps_the_draw_in_float32(make, x, request):
     request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))

@@ -20,12 +20,15 @@ class Aggressive(keras.callbacks.Callback):
         x: Training examples, an array (N, ...).
         validation: Examples for the mutual information.
         budget: Steps of the encoder alone, at most, in the whole training.
-        most: Steps of the encoder alone before one batch, at most.
+        most: Steps of the encoder alone before one batch, at most; at least 1.
         every: Training steps from one measurement of the mutual information to the next.
         batch_size: Examples per step of the encoder.
         rate: Learning rate of the encoder's own optimizer, SGD. The gradient of all parts
             together is clipped at the norm 5.
         seed: Seed of the choice of batches.
+
+    Raises:
+        ValueError: If `most` is below 1.
 
     `aggressive`, `steps`, `information` and `done` are its state: give it to `Resume`.
 
@@ -48,7 +51,9 @@ class Aggressive(keras.callbacks.Callback):
         self.x, self.validation, self.budget = x, validation, budget
         self.most, self.every, self.batch_size = most, every, batch_size
         self.rate, self.seed = rate, seed
-        self.aggressive, self.steps, self.information = True, 0, 0.0
+        if most < 1:
+            raise ValueError(f"most is {most}; it must be at least 1")
+        self.aggressive, self.steps, self.information = budget > 0, 0, 0.0
         self.done = -1  # training steps before which the encoder has caught up
 
     def on_train_begin(self, logs=None):
@@ -87,12 +92,14 @@ class Aggressive(keras.callbacks.Callback):
     def catch_up(self, rng):
         check, last = min(15, self.most), np.inf
         for _ in range(self.most // check):
-            loss = np.mean([self.step(self.draw(rng)) for _ in range(check)])
-            self.steps += check
+            block = min(check, self.budget - self.steps)
+            loss = np.mean([self.step(self.draw(rng)) for _ in range(block)])
+            self.steps += block
             if loss >= last or self.steps >= self.budget:
                 break
             last = loss
 
     def draw(self, rng):
         # Not sentences of like length: losses are compared, and longer ones lose more.
-        return tf.constant(trim(self.x[rng.integers(len(self.x), size=self.batch_size)]))
+        x = self.x[rng.integers(len(self.x), size=self.batch_size)]
+        return tf.constant(trim(x) if hasattr(self.model, "tokenizer") else x)

@@ -10,6 +10,7 @@ class Batches:
     The order depends on the seed and the number of the epoch alone, so `Resume` can find
     its place again. Batches of token ids (integers, padded with 0 on the right) are trimmed
     to their longest sentence, and hold sentences of like length: less padding to compute.
+    Counts of words are no token ids: give them as floats.
 
     Args:
         x: Array (N, ...).
@@ -18,6 +19,7 @@ class Batches:
         by_length: Whether shuffled sentences are put with others of like length. False
             for a part that takes a batch for a sample of the data, `BatchNormPosterior`
             or `MMD`: it would be blind to what the sentences of a batch have in common.
+            The last batch should not be tiny then.
 
     Raises:
         ValueError: If x is empty or `batch_size` is below 1.

@@ -56,7 +56,8 @@ def beam(decoder, readout, z, length, width):
 
     Returns:
         ids (B, length), and log p(x|z) of each in nats, (B,): among the sentences that can
-        be written, since padding, START and the unknown word are never chosen.
+        be written, since padding, START and the unknown word are never chosen. Where no
+        hypothesis has an END, -1e9 or less.
     """
     batch, w = tf.shape(z)[0], width
     z = tf.repeat(z, w, axis=0)

@@ -85,6 +85,8 @@ class Posterior(keras.Layer):
             setattr(self, name, keras.layers.Dense(latent_dim, dtype=dtype, name=name))
 
     def build(self, shape):
+        if len(shape) != 2:
+            raise ValueError(f"features must have the shape (B, H), not {tuple(shape)}")
         for name in self.heads:
             getattr(self, name).build(shape)
 
@@ -164,7 +166,8 @@ class BatchNormPosterior(GaussianPosterior):
 class PointPosterior(Posterior):
     """q(z|x) = all mass on mean(x), linear in the encoder's features.
 
-    With `beta=0` the model is a plain autoencoder; with `beta > 0` the "KL" is -log p(z),
+    With `beta=0` the model is a plain autoencoder (a point has an infinite KL, so what is
+    logged as its `elbo` is no bound); with `beta > 0` the "KL" is -log p(z),
     a penalty on the size of the code (Ghosh et al. 2020, arXiv:1903.12436).
 
     Args:

@@ -94,6 +94,5 @@ def transformer_encoder(vocab_size, length, width=128, heads=4, depth=2, dropout
 
 def code(encoder, latent_dim):
     """An encoder for an autoencoder: x -> features -> code (B, latent_dim), linear."""
-    x = encoder.input
-    z = layers.Dense(latent_dim, name="code")(encoder.output)
-    return keras.Model(x, z, name="code_encoder")
+    z = layers.Dense(latent_dim, name="code")(encoder.outputs[0])
+    return keras.Model(encoder.inputs[0], z, name="code_encoder")

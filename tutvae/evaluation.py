@@ -38,18 +38,25 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
         `nll`, -E log p(x|z), the distortion; `kl`, the rate, KL(q(z|x) || p(z));
         `mi`, mutual information of x and z under q (`mutual_information`);
         `au`, active units (`active_units`). For token ids also `ppl_elbo` and `ppl_iw`,
-        perplexity per token with END counted.
+        perplexity per token with END counted. A `PointPosterior` has no bound and no
+        mutual information: these are nan.
+
+    Raises:
+        ValueError: If x is no array of examples, is empty, or holds what `fit` refuses.
     """
     x = np.asarray(x)
+    if x.ndim == 0:
+        raise ValueError("x must be an array of examples, not batches or a dataset")
     if len(x) == 0:
         raise ValueError("no examples to evaluate: x is empty")
     vae.check(x)
     q = posteriors(vae, x, batch_size)
     log_px, kl, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
     nll, kl, iw_nll = -float(np.mean(log_px)), float(np.mean(kl)), -float(np.mean(log_w))
+    bounded = 1.0 if not isinstance(q, Point) else math.nan
     numbers = {
-        "elbo_nll": nll + kl,
-        "iw_nll": iw_nll,
+        "elbo_nll": bounded * (nll + kl),
+        "iw_nll": bounded * iw_nll,
         "iw_samples": samples,
         "nll": nll,
         "kl": kl,
@@ -58,7 +65,7 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
     }
     if hasattr(vae, "tokenizer"):
         numbers["ppl_elbo"] = perplexity(numbers["elbo_nll"], x)
-        numbers["ppl_iw"] = perplexity(iw_nll, x)
+        numbers["ppl_iw"] = perplexity(numbers["iw_nll"], x)
     return numbers
 
 
@@ -196,6 +203,8 @@ def bleu(references, hypotheses, split=Tokenizer.split):
 
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references for {len(hypotheses)} hypotheses")
+    if len(references) == 0:
+        raise ValueError("no sentences to compare")
     with (
         warnings.catch_warnings()
     ):  # that no 4-gram matches at all is a fact, not an accident
@@ -252,6 +261,8 @@ def self_bleu(sentences, limit=200, split=Tokenizer.split):
     """
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
+    if len(sentences) < 2:
+        raise ValueError("self-BLEU compares sentences with each other: pass at least two")
     tokens = [split(s) for s in sentences[:limit]]
     smooth = SmoothingFunction().method1
     scores = [

@@ -53,16 +53,11 @@ class KneserNey:
         """Count the n-grams of a list of sentences and return the model itself.
 
         Raises:
-            ValueError: there is no sentence, or one of them contains `<s>` or `</s>`.
+            ValueError: there is no sentence, one of them contains `<s>` or `</s>`, or
+                all are one string.
         """
-        sentences = [_tokens(sentence) for sentence in sentences]
-        if not sentences:
-            raise ValueError("The corpus is empty: give at least one sentence.")
+        sentences = _all_tokens(sentences)
         words = {word for sentence in sentences for word in sentence}
-        if words & {START, END}:
-            raise ValueError(
-                f"{START} and {END} are added here: take them out of the corpus."
-            )
         self.vocabulary = [END, *sorted(words), START]
         self._number = {word: i for i, word in enumerate(self.vocabulary)}
         self._tables = self._count(self._windows(sentences))
@@ -72,15 +67,15 @@ class KneserNey:
         """Return the log-probability of one sentence in nats, its end included.
 
         Raises:
-            ValueError: a word is unknown and the corpus had no `<unk>`.
+            ValueError: a word is unknown and the corpus had no `<unk>`, or it is `<s>` or
+                `</s>`.
         """
-        return float(np.log(self._probabilities(self._windows([_tokens(sentence)]))).sum())
+        windows = self._windows(_all_tokens([sentence]))
+        return float(np.log(self._probabilities(windows)).sum())
 
     def perplexity(self, sentences):
-        """Return the perplexity per token, ends counted; raises as `log_prob`."""
-        if not len(sentences):
-            raise ValueError("There is no sentence: perplexity needs at least one.")
-        windows = self._windows([_tokens(sentence) for sentence in sentences])
+        """Return the perplexity per token, ends counted; raises as `fit` and `log_prob`."""
+        windows = self._windows(_all_tokens(sentences))
         return float(np.exp(-np.log(self._probabilities(windows)).mean()))
 
     def next_word(self, context):
@@ -212,3 +207,15 @@ def _find(ordered, keys):
 
 def _tokens(sentence):
     return sentence.split() if isinstance(sentence, str) else list(sentence)
+
+
+def _all_tokens(sentences):
+    """The tokens of each sentence; refuses what is no list of sentences."""
+    if isinstance(sentences, str):
+        raise ValueError("This is one string: give a list of sentences, [sentence].")
+    if not len(sentences):
+        raise ValueError("There is no sentence: give at least one.")
+    sentences = [_tokens(sentence) for sentence in sentences]
+    if any(word in (START, END) for sentence in sentences for word in sentence):
+        raise ValueError(f"{START} and {END} are added here: take them out of the text.")
+    return sentences

@@ -4,7 +4,8 @@ Terms that belong to a batch and not to an example (the floors of FreeBits and F
 distance of MMD) take no account of sample weights.
 
 An objective turns a `Draw` into losses: (draw, beta) -> (B,), in nats. To add one, write a
-frozen dataclass with `__call__`; its fields are its hyperparameters, saved with the model.
+frozen dataclass with `__call__`, under `@keras.saving.register_keras_serializable()`; its
+fields are its hyperparameters, saved with the model.
 """
 
 import dataclasses

@@ -141,6 +141,12 @@ class Resume(keras.callbacks.Callback):
                 f"{self.path} holds the state of another model. Build the model as "
                 "it was, or choose another path."
             )
+        if len(state["callbacks"]) != 1 + len(self.callbacks):
+            raise ValueError(
+                f"{self.path} holds the state of {len(state['callbacks']) - 1} callbacks, "
+                f"not of {len(self.callbacks)}. Pass those it was made with, or choose "
+                "another path."
+            )
         return state
 
     def restore(self):

@@ -129,7 +129,13 @@ class SentenceModel:
         return self.tokenizer.decode(np.concatenate(ids)) if ids else []
 
     def codes(self, sentences, batch_size=256):
-        """Sentences -> their codes (N, D): posterior means, in a VAE."""
+        """Sentences -> their codes (N, D): posterior means, in a VAE.
+
+        Raises:
+            ValueError: If the model is a `LanguageModel`, which has no code.
+        """
+        if not hasattr(self, "encoder"):
+            raise ValueError(f"a {type(self).__name__} has no encoder, and no codes")
         tokens = self.tokenizer.encode(sentences)
         rows = range(0, len(tokens), batch_size)
         return np.concatenate([self.encode(tokens[i : i + batch_size]) for i in rows])

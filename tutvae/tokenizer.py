@@ -8,6 +8,7 @@ import numpy as np
 
 PAD, UNK, START, END = range(4)
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
+MARKERS = {"<pad>", "<s>", "</s>"}  # added here; `<unk>` may be a word of the text
 WORD = re.compile(
     r"<unk>|\w+(?:['’.,-]\w+)*|[^\w\s]"
 )  # don't, 3.5 and well-known are words
@@ -65,8 +66,8 @@ class Tokenizer:
             length: Tokens a sentence is padded to; by default, what the longest needs.
 
         Raises:
-            ValueError: If there are no sentences, one of them is empty or no string, or
-                `size` leaves no room for a word.
+            ValueError: If there are no sentences, one of them is empty, no string or has a
+                marker of its own (`</s>`, say), or `size` leaves no room for a word.
         """
         if size <= len(SPECIAL):
             raise ValueError(
@@ -96,7 +97,14 @@ class Tokenizer:
                     f"sentence {i} is {sentence!r}; each must be a string with at least "
                     "one token. Drop empty lines first."
                 )
-        return [cls.split(sentence) for sentence in sentences]
+        tokens = [cls.split(sentence) for sentence in sentences]
+        for i, sentence in enumerate(tokens):
+            if found := sorted(MARKERS.intersection(sentence)):
+                raise ValueError(
+                    f"sentence {i} contains {found}. Take such markers out of the text: "
+                    "`encode` adds its own"
+                )
+        return tokens
 
     def encode(self, sentences, truncate=False):
         """Sentences -> ids (N, length), int32.
@@ -140,7 +148,8 @@ class Tokenizer:
     def fits(self, sentence):
         """Whether a sentence is short enough, and all its tokens are known."""
         tokens = self.split(sentence)
-        return 0 < len(tokens) <= self.length - 2 and all(t in self.ids for t in tokens)
+        known = all(t in self.ids and t not in MARKERS for t in tokens)
+        return known and 0 < len(tokens) <= self.length - 2
 
     def decode(self, tokens):
         """Ids (N, T) -> sentences, up to the first END."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae.batches import Batches
+from tutvae.likelihoods import bernoulli
 from tutvae.optimizers import Adam
 from tutvae.stream import TextStream
 
@@ -23,14 +24,16 @@ class BaseModel(keras.Model):
     """A model whose loss per example is computed by its own `terms`.
 
     Subclasses give `terms`, name their constructor's arguments in `parts`, and list the
-    terms that `fit` reports in `logged`.
+    terms that `fit` reports in `logged`. What regularisers of Keras ask of the parts is
+    added to what training minimises, not to the `loss` that is reported.
     """
 
     parts = ()  # constructor arguments, saved under the same names
     logged = ()  # names of the terms to average and report, besides the loss
 
     def __init__(self, seed=0, **kwargs):
-        super().__init__(**kwargs)
+        # x is also what the likelihood compares with: the parts cast their own copy.
+        super().__init__(**{"autocast": False, **kwargs})
         self.seed = seed
         self.noise = keras.random.SeedGenerator(seed)
         self.trackers = [keras.metrics.Mean(name) for name in self.logged]
@@ -46,6 +49,7 @@ class BaseModel(keras.Model):
             terms = self.terms(x, training=True)
             losses = terms["loss"] if weight is None else terms["loss"] * weight
             loss = ops.sum(losses) / examples(losses)  # of all replicas: gradients add up
+            loss += sum(self.losses) / replicas()
             loss = self.optimizer.scale_loss(loss)  # no effect except in mixed_float16
         gradients = tape.gradient(loss, self.trainable_weights)
         self.optimizer.apply(gradients, self.trainable_weights)
@@ -82,8 +86,7 @@ class BaseModel(keras.Model):
                     "logged. Pass the objective to the constructor."
                 )
         if jit_compile is None:
-            alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
-            jit_compile = alone and os.environ.get("TUTVAE_JIT") == "1"
+            jit_compile = replicas() == 1 and os.environ.get("TUTVAE_JIT") == "1"
         optimizer = Adam() if optimizer == "adam" else optimizer
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.optimizer.build(self.trainable_variables)  # so it can be saved at once
@@ -99,8 +102,7 @@ class BaseModel(keras.Model):
         """
         self.check(x)
         self.check(validation_data)
-        if y is not None and y is not x:
-            raise ValueError("y is not used: these models learn x. Call fit(x).")
+        check_target(x, y)
         if isinstance(validation_data, tuple) and validation_data[1:2] == (None,):
             validation_data = (validation_data[0], *validation_data[::2])  # as for y below
         if isinstance(x, (Batches, TextStream, tf.data.Dataset)):
@@ -118,6 +120,7 @@ class BaseModel(keras.Model):
     def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
         """As `keras.Model.evaluate`, for the same x as `fit`."""
         self.check(x)
+        check_target(x, y)
         if sample_weight is not None and y is None:
             y = x
         return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
@@ -135,7 +138,15 @@ class BaseModel(keras.Model):
 
     def check(self, x):
         """Refuse what cannot be learned from: arrays, and the arrays of batches."""
-        check_array(x.x if isinstance(x, Batches) else x)
+        x = x.x if isinstance(x, Batches) else x
+        check_array(x)
+        if getattr(self, "likelihood", None) is bernoulli and isinstance(x, np.ndarray):
+            if x.min() < 0 or x.max() > 1:
+                raise ValueError(
+                    f"x lies between {x.min()} and {x.max()}; a Bernoulli likelihood needs "
+                    "values in [0, 1]. Divide by the greatest possible one, or choose "
+                    "another likelihood."
+                )
 
     def get_config(self):
         saved = {name: serialize(getattr(self, name)) for name in (*self.parts, "seed")}
@@ -146,12 +157,12 @@ class BaseModel(keras.Model):
         return cls(**{name: deserialize(value) for name, value in config.items()})
 
     def save_own_variables(self, store):
-        for i, state in enumerate(seed_states(self)):  # Keras leaves them out,
-            store[f"seed_{i}"] = ops.convert_to_numpy(
-                state
-            )  # and noise would repeat itself
+        super().save_own_variables(store)
+        for i, state in enumerate(seed_states(self)):  # else noise would repeat itself
+            store[f"seed_{i}"] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store):
+        super().load_own_variables({k: store[k] for k in store.keys() if k.isdigit()})
         for i, state in enumerate(seed_states(self)):
             state.assign(store[f"seed_{i}"])
 
@@ -162,6 +173,11 @@ def examples(losses):
     return tf.distribute.get_replica_context().all_reduce("sum", n)
 
 
+def replicas():
+    """How many copies of the model train in step: 1 without a `tf.distribute.Strategy`."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def seed_states(model):
     """The state of every random number generator in a model: its noise and its dropout."""
     return [v for v in model.variables if v.name == "seed_generator_state"]
@@ -170,6 +186,11 @@ def seed_states(model):
 def as_dataset(x):
     """`Batches`, `TextStream` -> tf.data.Dataset; anything else is left to Keras."""
     return x.dataset() if isinstance(x, (Batches, TextStream)) else x
+
+
+def check_target(x, y):
+    if y is not None and y is not x:
+        raise ValueError("y is not used: these models learn x. Pass x alone.")
 
 
 def check_array(x):
@@ -201,14 +222,18 @@ def load_model(path):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or altered.
+        ValueError: If the file is truncated or altered, or has a part that is not
+            registered.
     """
+    path = os.path.expanduser(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no model file at {path}; save one with model.save(...)")
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:
         raise ValueError(
-            f"{path} cannot be read as a saved model ({type(error).__name__}: {error}). It "
-            "may be truncated or altered: fetch or save it again."
+            f"{path} cannot be read as a saved model ({type(error).__name__}: {error}). If "
+            "a class could not be located, import the module that defines it, decorated "
+            "with keras.saving.register_keras_serializable(). Otherwise the file may be "
+            "truncated or altered: fetch or save it again."
         ) from error

@@ -29,8 +29,9 @@ class VAE(BaseModel):
     """A model p(x|z) p(z) with an approximate posterior q(z|x).
 
     Args:
-        encoder: Model, x -> features (B, H).
-        decoder: Model, z (B, D) -> the parameters that `likelihood` expects.
+        encoder: Model with known shapes (functional, or Sequential with an Input),
+            x -> features (B, H).
+        decoder: The same, z (B, D) -> the parameters that `likelihood` expects.
         posterior: Layer, features -> q(z|x).
         prior: Layer, z -> log p(z). Defaults to `StandardNormal()`.
         likelihood: Function, (x, decoder output) -> log p(x|z) in nats per example.
@@ -90,7 +91,7 @@ class VAE(BaseModel):
 
     def draw(self, x, k, training=False):
         """x -> Draw, with k samples of z per example."""
-        q = self.posterior(self.encoder(x, training=training))
+        q = self.posterior(self.encoder(x, training=training), training=training)
         z = q.sample(k, self.noise)
         z_prior = self.prior.sample(ops.shape(z), self.noise)
         rows = ops.reshape(z, (-1, self.posterior.latent_dim))

@@ -45,7 +45,7 @@ def load_data(name, **options):
 
     Returns:
         `Dataset`. Splits are the same on every machine, and no group of related examples is
-        divided between splits.
+        divided between splits (but `grammar` draws the same sentence again and again).
 
     Raises:
         ValueError: unknown name or option value, or a file with a wrong SHA-256.
