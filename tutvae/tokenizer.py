@@ -8,7 +8,7 @@ import numpy as np
 
 PAD, UNK, START, END = range(4)
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
-MARKERS = {"<pad>", "<s>", "</s>"}  # added here; `<unk>` may be a word of the text
+MARKERS = set(SPECIAL) - {SPECIAL[UNK]}  # added here; `<unk>` may be a word of the text
 WORD = re.compile(
     r"<unk>|\w+(?:['’.,-]\w+)*|[^\w\s]"
 )  # don't, 3.5 and well-known are words
