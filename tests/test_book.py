@@ -14,7 +14,7 @@ from pages import ALL_SECONDS, BOOK, ROOT, address, budget, notebooks
 from run_notebooks import attempt, main
 from sample import CAPTION, FIGURE, GLUE, TABLE, code, page, tiny_book
 from set_address import FILES
-from test_notebooks import nbval, too_slow
+from test_notebooks import REFERENCE, nbval, timed, too_slow
 
 import tutvae
 
@@ -147,6 +147,13 @@ def test_nbval_compares_and_measures(tmp_path):
     assert too_slow([path], {"sum.ipynb": 91}) == [path] == too_slow([path], {})
     path.write_text(path.read_text().replace('"2\\n"', '"3\\n"'))
     assert nbval([path], workers=0)[0] != 0
+
+
+def test_times_count_relative_to_the_fixed_program(monkeypatch):
+    took = iter([[1.5 * REFERENCE] * 2, [2.5 * REFERENCE] * 2])  # before and after
+    monkeypatch.setattr("test_notebooks.reference", lambda copies: next(took))
+    monkeypatch.setattr("test_notebooks.nbval", lambda *_, **__: (0, {"sum.ipynb": 60.0}))
+    assert timed([], workers=2) == (0, {"sum.ipynb": 30.0})
 
 
 def test_every_public_name_is_in_the_api_reference():
