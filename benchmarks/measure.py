@@ -12,5 +12,5 @@ def timed(work):
 
 
 def peak_megabytes():
-    """Memory that this process has had at most."""
+    """Memory that this process has had at most, in units of 2**20 bytes (MiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
