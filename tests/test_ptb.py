@@ -47,7 +47,7 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
 CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed
     **dict.fromkeys(("vae", "annealing", "cyclical"), (-0.1, 0.2)),
     **dict.fromkeys(("free-bits", "batch-norm", "pretrained"), (0.5, 10.0)),
-    "bag-of-words": (0.5, 10.0),
+    **dict.fromkeys(("bag-of-words", "learned-prior"), (0.5, 10.0)),
     **dict.fromkeys(("von-mises-fisher", "target-rate"), (0.5, 9.0)),
 }
 

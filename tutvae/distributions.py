@@ -224,6 +224,9 @@ class GaussianMixture(Prior):
     Args:
         components: C, the number of Gaussians, equally likely.
         latent_dim: D, the number of dimensions of z.
+
+    Source: Tomczak & Welling 2018, arXiv:1705.07120, whose components are posteriors of
+    learned inputs; here they are free.
     """
 
     def __init__(self, components, latent_dim, **kwargs):

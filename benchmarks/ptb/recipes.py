@@ -8,7 +8,7 @@ All recipes get the same number of steps, over which the learning rate falls alo
 cosine, from four times that of Texar, whose trainings are longer. In the first quarter of
 the steps, the warm-up, the weight of the KL rises; a pre-trained recipe spends as many on
 the autoencoder before it. What is told how much rate to hold (free bits, batch
-normalisation, a concentration, a target) is told 8 nats.
+normalisation, a concentration, a target, a floor) is told 8 nats.
 """
 
 from typing import NamedTuple
@@ -84,6 +84,15 @@ RECIPES = {
     ),
 }
 
+# A prior that is learned can widen with the posterior, which leaves no floor to a rate that
+# only batch normalisation holds.
+RECIPES["learned-prior"] = RECIPES["batch-norm"]._replace(
+    source="Tomczak & Welling 2018, arXiv:1705.07120",
+    prior=lambda: tv.GaussianMixture(100, LATENT),
+    objective=lambda: tv.FreeRate(8.0),
+    watch="val_loss",
+)
+
 # Off the footing of the others: with the readout of the published model, and with a wider
 # decoder, which has fewer weights than that all the same.
 RECIPES |= {
@@ -92,7 +101,7 @@ RECIPES |= {
 }
 RECIPES |= {
     f"wide-{name}": RECIPES[name]._replace(units=2 * UNITS)
-    for name in ("language-model", "annealing", "batch-norm", "pretrained")
+    for name in ("language-model", "annealing", "batch-norm", "pretrained", "learned-prior")
 }
 
 
