@@ -17,8 +17,8 @@ from statistics import mean
 from pages import ROOT, arguments, budget, quiet_environment
 
 SLACK = 1.5
-# CPU-seconds of `reference.py` on a machine where the pages take what they declare: where it
-# took 36, the median page took 1.3 times its own.
+# CPU-seconds of `reference.py` on a machine where the pages take what they declare:
+# when it took 36, the median page took 1.3 times its own.
 REFERENCE = 28.0
 # Two kernels run at a time.
 THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
