@@ -1,7 +1,9 @@
 """Bad input gets an error that names the cause and the cure."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from models import LINES, TOKENIZER, TOKENS, D, V, image_vae, images, text_vae
 
 import tutvae as tv
@@ -122,6 +124,14 @@ def test_compile_says_that_the_parts_define_the_loss(name):
         lambda: tv.evaluation.bleu([], []),
         lambda: tv.evaluation.self_bleu(["a b c"]),
         lambda: tv.GaussianPosterior(2).build((None, 5, 4)),
+        lambda: tv.evaluation.report(image_vae(), images(), samples=0),
+        lambda: tv.ELBO(samples=0),
+        lambda: tv.IWAE(samples=0),
+        lambda: tv.GaussianMixture(0, 2),
+        lambda: tv.linear(0),
+        lambda: tv.transformer_encoder(9, 5, width=10, heads=4),
+        lambda: tv.KneserNey(2).log_prob("a cat"),
+        lambda: tv.Tokenizer([*TOKENIZER.words, "cat"], 9),
         lambda: tv.Aggressive(TOKENS, TOKENS, budget=9, most=0),
     ],
 )
@@ -132,6 +142,8 @@ def test_settings_out_of_range(make):
 
 NAN = np.full((4, 4, 4), np.nan, "float32")
 NO_END = np.where(TOKENS == 3, 0, TOKENS)
+START_TWICE, WORD_AFTER_END, PAD_INSIDE = np.repeat(TOKENS[None], 3, axis=0)
+START_TWICE[0, 1], PAD_INSIDE[0, 1], WORD_AFTER_END[0, -1] = 2, 0, 4
 
 
 @pytest.mark.parametrize(
@@ -145,7 +157,17 @@ NO_END = np.where(TOKENS == 3, 0, TOKENS)
         (lambda: image_vae().fit(tv.batches(-images(), 2), verbose=0), "Bernoulli"),
         (lambda: image_vae().evaluate(images(), images(4), verbose=0), "y is not used"),
         (lambda: text_vae().fit(LINES, verbose=0), "list of 4.*Tokenizer.encode"),
-        (lambda: text_vae().fit(NO_END, verbose=0), "START or END"),
+        (lambda: image_vae().fit(images(), validation_data=(NAN, None)), "NaN"),
+        (lambda: image_vae().fit(tf.constant(NAN), verbose=0), "NaN"),
+        (lambda: image_vae().fit(images(), validation_data=(images(), NAN)), "y is not"),
+        (
+            lambda: image_vae().fit(tv.batches(images()), sample_weight=np.ones(8)),
+            "array x",
+        ),
+        (lambda: text_vae().fit(NO_END, verbose=0), "START, words, END"),
+        (lambda: text_vae().fit(START_TWICE, verbose=0), "START, words, END"),
+        (lambda: text_vae().fit(WORD_AFTER_END, verbose=0), "START, words, END"),
+        (lambda: text_vae().fit(PAD_INSIDE, verbose=0), "START, words, END"),
         (lambda: text_vae().fit(tv.batches(TOKENS + 90, 2), verbose=0), "vocabulary has"),
         (lambda: text_vae().predict(TOKENS + 90, verbose=0), "vocabulary has"),
         (lambda: text_vae().predict(tv.batches(TOKENS, 2, seed=0)), "in order"),
@@ -166,3 +188,54 @@ def test_a_transformer_for_shorter_sentences_is_refused():
     parts = tv.transformer_encoder(V, 5, 8, 2, 1), tv.transformer_decoder(V, D, 5, 8, 2, 1)
     with pytest.raises(ValueError, match="made for 5 positions"):
         tv.TextVAE(*parts, tv.GaussianPosterior(D), TOKENIZER)
+
+
+@pytest.mark.parametrize("words", [V - 1, V + 1])
+def test_a_decoder_for_another_vocabulary_is_refused(words):
+    encoder, decoder = tv.gru_encoder(V, 4, 8), tv.gru_decoder(words, D, 8, 8)
+    with pytest.raises(ValueError, match=rf"the vocabulary has {V}"):
+        tv.TextVAE(
+            encoder, decoder, tv.GaussianPosterior(D), TOKENIZER, readout=tv.TiedReadout()
+        )
+
+
+def test_an_encoder_for_fewer_words_is_refused():
+    with pytest.raises(ValueError, match=f"gru_encoder was made for {V - 1} words"):
+        tv.TextVAE(
+            tv.gru_encoder(V - 1, 4, 8),
+            tv.gru_decoder(V, D, 8, 8),
+            tv.GaussianPosterior(D),
+            TOKENIZER,
+        )
+
+
+def test_a_tied_readout_belongs_to_one_model():
+    readout = tv.TiedReadout()
+    text_vae(readout=readout)
+    with pytest.raises(ValueError, match="belongs to a model already"):
+        text_vae(readout=readout)
+
+
+def test_free_bits_need_a_kl_of_each_dimension():
+    vae = image_vae(objective=tv.FreeBits(0.1), prior=tv.GaussianMixture(4, D))
+    with pytest.raises(ValueError, match="FreeRate"):
+        vae.evaluate(images(), verbose=0)
+
+
+def test_a_part_cannot_be_replaced_while_fit_runs():
+    vae = image_vae()
+    anneal = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(vae, "beta", epoch / 4)
+    )
+    with pytest.raises(ValueError, match=r"beta cannot be changed .*tv\.linear"):
+        vae.fit(images(), callbacks=[anneal], verbose=0)
+    vae.beta = 0.5  # the failed `fit` is over
+    assert vae.fit(images(), verbose=0).history["beta"] == [0.5]
+
+
+def test_a_weight_beyond_half_precision_is_not_saved_compactly(tmp_path):
+    vae = image_vae()
+    vae.set_weights([1e5 * np.ones_like(w) for w in vae.get_weights()])
+    with pytest.raises(ValueError, match="too great for half precision"):
+        tv.save_compact(vae, tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())

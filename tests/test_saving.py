@@ -314,3 +314,10 @@ def test_a_resumed_training_can_be_followed_by_another(tmp_path):
 def test_resume_refuses_what_it_cannot_count(tmp_path):
     with pytest.raises(ValueError, match="whole passes"):
         run(again(), path=tmp_path / "run.npz", steps_per_epoch=2)
+
+
+def test_resume_refuses_batches_that_only_look_like_its_data(tmp_path):
+    data, other = again(), again()
+    resume = tv.Resume(tmp_path / "run.npz", data)
+    with pytest.raises(ValueError, match="the very same object"):
+        text_vae().fit(other, callbacks=[resume], verbose=0)

@@ -52,6 +52,17 @@ def test_with_a_seed_every_pass_holds_all_sentences_in_another_order(shards):
     assert all(map(np.array_equal, second, again))
 
 
+def test_lengths_are_mixed_if_a_batch_must_stand_for_all(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a e hi\n" * 20 + "a\n" * 20)
+
+    def spreads(**how):
+        stream = tv.TextStream([path], TOKENIZER, batch_size=10, seed=0, **how)
+        return [np.ptp((batch != 0).sum(axis=1)) for batch in stream]
+
+    assert max(spreads()) == 0 and min(spreads(by_length=False)) > 0
+
+
 def test_compressed_files_and_long_sentences(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress("\ufeffa e jkl\na e hi m a e".encode()))

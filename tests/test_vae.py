@@ -139,6 +139,18 @@ def test_sample_weights_are_used_with_and_without_y():
     assert vae.evaluate(x[:2], verbose=0, return_dict=True)["nll"] == first["nll"]
 
 
+def test_a_column_of_sample_weights_weighs_as_a_row():
+    x, w = images(4), np.array([1.0, 2.0, 0.5, 0.0], "float32")
+    weights = []
+    for shape in ((4,), (4, 1)):
+        keras.utils.set_random_seed(0)
+        vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
+        vae.fit(x, sample_weight=w.reshape(shape), shuffle=False, verbose=0)
+        weights.append(vae.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_sample_weights_weigh_also_in_validation():
     x, w = images(4), np.array([1.0, 3.0, 0.5, 0.0])
     vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
@@ -151,6 +163,23 @@ def test_sample_weights_weigh_also_in_validation():
     vae.compile(keep)
     history = vae.fit(x, validation_data=(x, None, w), verbose=0).history
     assert history["val_nll"][0] == want
+
+
+def test_x_may_stand_where_keras_wants_the_target():
+    vae, x = image_vae(posterior=tv.PointPosterior(3), beta=0.0), images(4)
+    alone = vae.fit(x, validation_data=x, verbose=0).history
+    beside = vae.fit(x, x, validation_data=(x, x), verbose=0).history
+    assert alone.keys() == beside.keys() and "val_nll" in beside
+    vae.fit(x, validation_data=(x, None), verbose=0)
+
+
+def test_a_part_replaced_between_two_trainings_is_used():
+    vae, x = image_vae(), images(4)
+    assert vae.fit(x, verbose=0).history["beta"] == [1.0]
+    vae.beta = 0.25
+    assert vae.fit(x, validation_data=x, verbose=0).history["val_beta"] == [0.25]
+    vae.objective = tv.FreeRate(1000.0)
+    assert vae.evaluate(x, verbose=0, return_dict=True)["loss"] > 250
 
 
 def test_a_target_that_would_be_ignored_is_refused():

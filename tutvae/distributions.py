@@ -231,6 +231,8 @@ class GaussianMixture(Prior):
 
     def __init__(self, components, latent_dim, **kwargs):
         super().__init__(**kwargs)
+        if components < 1 or latent_dim < 1:
+            raise ValueError(f"need sizes of at least 1, not {components} and {latent_dim}")
         self.components, self.latent_dim = components, latent_dim
         shape = (components, latent_dim)
         wide = keras.initializers.RandomNormal(stddev=1.0, seed=0)

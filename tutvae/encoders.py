@@ -78,6 +78,8 @@ def transformer_encoder(vocab_size, length, width=128, heads=4, depth=2, dropout
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, with the norm before each sublayer.
     """
+    if width % heads:
+        raise ValueError(f"width {width} is not a multiple of heads {heads}")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     mask = ops.not_equal(tokens, 0)
     x = Position(length)(layers.Embedding(vocab_size, width)(tokens))

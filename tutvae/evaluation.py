@@ -42,8 +42,11 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
         mutual information: these are nan.
 
     Raises:
-        ValueError: If x is no array of examples, is empty, or holds what `fit` refuses.
+        ValueError: If x is no array of examples, is empty, or holds what `fit` refuses, or
+            `samples` is below 1.
     """
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; it must be at least 1")
     x = np.asarray(x)
     if x.ndim == 0:
         raise ValueError("x must be an array of examples, not batches or a dataset")

@@ -141,6 +141,11 @@ class TiedReadout(keras.Layer):
         super().__init__(dtype=dtype, **kwargs)
 
     def tie(self, embedding):
+        if self.built:
+            raise ValueError(
+                "this TiedReadout belongs to a model already. Give every model its own: "
+                "readout=tv.TiedReadout()"
+            )
         self.embedding = embedding
         self.project = layers.Dense(embedding.output_dim, dtype="float32", name="project")
 

@@ -22,7 +22,7 @@ def float32(t):
 
 
 def same_shape(x, output):
-    if len(x.shape) != len(output.shape) or x.shape[1:] != output.shape[1:]:
+    if not tf.TensorShape(x.shape[1:]).is_compatible_with(output.shape[1:]):
         raise ValueError(
             f"x has shape {tuple(x.shape)} but the decoder gives {tuple(output.shape)}; "
             "end the decoder with a Reshape to the shape of x"

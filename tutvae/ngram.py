@@ -113,6 +113,10 @@ class KneserNey:
         return words
 
     def _numbers(self, words):
+        if not hasattr(self, "_number"):
+            raise ValueError(
+                "this model has counted nothing yet: call fit(sentences) first"
+            )
         unknown = self._number.get(UNKNOWN)
         numbers = [self._number.get(word, unknown) for word in words]
         if None in numbers:

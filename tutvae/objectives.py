@@ -23,6 +23,10 @@ class Objective:
 
     samples = 1
 
+    def __post_init__(self):
+        if self.samples < 1:
+            raise ValueError(f"samples is {self.samples}; it must be at least 1")
+
     def __call__(self, draw, beta):
         """`Draw`, weight of the KL -> (B,)."""
         raise NotImplementedError
@@ -54,6 +58,11 @@ class ELBO(Objective):
 class FreeBits(Objective):
     """The ELBO, where a dimension pays no KL below `floor` nats (mean over the batch).
 
+    It needs a KL of each dimension: a `GaussianPosterior` and `StandardNormal`.
+
+    Raises:
+        ValueError: When the model is first used, if the KL has no closed form.
+
     Source: Kingma et al. 2016, arXiv:1606.04934.
     """
 
@@ -61,6 +70,11 @@ class FreeBits(Objective):
     samples: int = 1
 
     def __call__(self, draw, beta):
+        if draw.kl.shape[-1] != draw.z.shape[-1]:
+            raise ValueError(
+                "FreeBits needs a KL of each dimension, which this posterior and prior do "
+                "not give. tv.FreeRate(floor) has a floor under their whole KL."
+            )
         kl = ops.maximum(ops.mean(draw.kl, axis=0), self.floor)
         return -ops.mean(draw.log_px, axis=1) + beta * ops.sum(kl)
 

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from tutvae.resume import write_atomically
 from tutvae.training import load_model
@@ -57,7 +58,8 @@ def pretrained(name):
 def save_compact(model, path):
     """As `model.save(path)`, but small: half precision, and no state of the training.
 
-    `tv.load_model` reads it; the weights are float32 again then, rounded to three digits.
+    `tv.load_model` reads it; the weights are float32 again then, rounded to three digits
+    (those below 6e-5 to fewer, or to 0).
 
     Args:
         model: Any model of this package.
@@ -65,6 +67,9 @@ def save_compact(model, path):
 
     Returns:
         The SHA-256 of the file.
+
+    Raises:
+        ValueError: If a weight is too great for half precision, or not finite.
     """
     untrained = type(model).from_config(model.get_config())
     untrained.set_weights(model.get_weights())
@@ -89,8 +94,15 @@ def halved(weights):
 
         def copy(name, item):
             if isinstance(item, h5py.Dataset):
-                small = "float16" if item.dtype == "float32" else item.dtype
-                target.create_dataset(name, data=item[()].astype(small))
+                value = item[()]
+                if item.dtype == "float32":
+                    if not (np.abs(value) <= np.finfo("float16").max).all():
+                        raise ValueError(
+                            f"{name} has a weight of {np.abs(value).max()}, too great for "
+                            "half precision. Use model.save(path)."
+                        )
+                    value = value.astype("float16")
+                target.create_dataset(name, data=value)
             else:
                 target.require_group(name).attrs.update(item.attrs)
 

@@ -11,6 +11,10 @@ import keras
 import numpy as np
 
 FORMAT = 2
+OTHER_DATA = (
+    "Resume counts the batches of whole passes over its `data`: give `fit` the very same "
+    "object, without steps_per_epoch and steps_per_execution."
+)
 
 
 class Resume(keras.callbacks.Callback):
@@ -23,12 +27,14 @@ class Resume(keras.callbacks.Callback):
 
     Args:
         path: File of the state, replaced in one step: it is never half-written.
-        data: The `Batches` or `TextStream` given to `fit`.
+        data: The `Batches` or `TextStream` given to `fit`. Batches for validation have no
+            seed: their place is not saved.
         callbacks: Other callbacks whose state matters: EarlyStopping, ReduceLROnPlateau ...
         every: Save after so many batches, besides the start of each epoch.
 
     Raises:
-        ValueError: From `fit`, if the file is truncated, altered, or of another model.
+        ValueError: From `fit`, if the file is truncated, altered, or of another model, or
+            `fit` was given other data.
 
     Example:
 
@@ -48,10 +54,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.params["steps"] != len(self.data) or self.model.steps_per_execution > 1:
-            raise ValueError(
-                "Resume counts the batches of whole passes over its `data`: give `fit` the "
-                "same Batches, without steps_per_epoch and steps_per_execution."
-            )
+            raise ValueError(OTHER_DATA)
         self.loaded, self.epoch = self.read(), -1
         self.model._initial_epoch = None  # Keras would keep that of an earlier fit
         if self.loaded is None:
@@ -81,6 +84,8 @@ class Resume(keras.callbacks.Callback):
         self.data.epoch = self.first_pass + epoch
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.data.epoch == self.first_pass + self.epoch:  # the pass is not of this data
+            raise ValueError(OTHER_DATA)
         if batch < self.batch:
             return  # was done before the interruption
         self.batch = batch + 1

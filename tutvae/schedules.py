@@ -15,8 +15,13 @@ from tutvae.training import examples
 def linear(steps, start=0.0, stop=1.0):
     """From `start` to `stop` in a straight line over `steps` updates, then constant.
 
+    Raises:
+        ValueError: If there are no `steps`.
+
     Source: Bowman et al. 2016, arXiv:1511.06349 (KL annealing).
     """
+    if not steps > 0:
+        raise ValueError(f"steps is {steps}; without a warm-up, beta is the number {stop}")
     return keras.optimizers.schedules.PolynomialDecay(start, steps, stop, power=1.0)
 
 

@@ -9,11 +9,11 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae import decoding
-from tutvae.batches import Batches
 from tutvae.layers import Position, TiedReadout
 from tutvae.likelihoods import categorical
 from tutvae.stream import TextStream
 from tutvae.tokenizer import END, PAD, START, UNK
+from tutvae.training import as_array
 
 
 class SentenceModel:
@@ -25,13 +25,20 @@ class SentenceModel:
     def add_text_parts(self, decoder, tokenizer, readout, word_dropout):
         if not 0 <= word_dropout <= 1:
             raise ValueError(f"word_dropout is {word_dropout}; it is a share, from 0 to 1")
-        nets = [getattr(self, "encoder", None), decoder.step]
-        check_length([net for net in nets if isinstance(net, keras.Model)], tokenizer)
+        for net in (getattr(self, "encoder", None), decoder.step):
+            if isinstance(net, keras.Model):
+                check_sizes(net, tokenizer)
         self.decoder, self.tokenizer, self.word_dropout = decoder, tokenizer, word_dropout
         self.readout = readout or keras.layers.Dense(
             len(tokenizer), dtype="float32", name="readout"
         )
         if isinstance(self.readout, TiedReadout):
+            if decoder.embedding.input_dim != len(tokenizer):
+                raise ValueError(
+                    f"a TiedReadout writes the {decoder.embedding.input_dim} words of the "
+                    f"decoder's embedding, but the vocabulary has {len(tokenizer)}. Build "
+                    "the decoder with len(tokenizer)."
+                )
             self.readout.tie(decoder.embedding)
         if not self.readout.built:
             self.readout.build((None, decoder.width))
@@ -64,10 +71,13 @@ class SentenceModel:
                 f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
                 f"has {len(self.tokenizer)} entries. Encode with the model's own tokenizer."
             )
-        if not ((tokens[:, 0] == START) & (tokens == END).any(axis=1)).all():
+        start, end, pad = (tokens == token for token in (START, END, PAD))
+        one_of_each = (start.sum(axis=1) == 1) & (end.sum(axis=1) == 1)
+        padded_from_end = pad == (end.cumsum(axis=1) - end > 0)
+        if not (one_of_each & start[:, 0] & padded_from_end.all(axis=1)).all():
             raise ValueError(
-                "a row without START or END is no sentence. Make rows with "
-                "tokenizer.encode(sentences)."
+                "a row that is not START, words, END and padding is no sentence. Make rows "
+                "with tokenizer.encode(sentences)."
             )
 
     def check(self, x):
@@ -79,7 +89,7 @@ class SentenceModel:
                 "the TextStream has another vocabulary or length than the model: make it "
                 "with the model's own tokenizer"
             )
-        x = x.x if isinstance(x, Batches) else x
+        x = as_array(x)
         if isinstance(x, np.ndarray):
             self.check_tokens(x)
 
@@ -150,9 +160,19 @@ class SentenceModel:
         return self.decode(np.linspace(a, b, steps), **how)
 
 
-def check_length(nets, tokenizer):
-    """Refuse Transformers made for shorter sentences: later positions would look alike."""
-    for layer in (layer for net in nets for layer in net.layers):
+def check_sizes(net, tokenizer):
+    """Refuse a net that was built for other sentences than those of the tokenizer.
+
+    Where it has no embedding of a word or no position, a GPU looks up zeros without a word.
+    """
+    embeddings = [x for x in net.layers if isinstance(x, keras.layers.Embedding)]
+    words = max((layer.input_dim for layer in embeddings), default=len(tokenizer))
+    if words < len(tokenizer):
+        raise ValueError(
+            f"{net.name} was made for {words} words, but the vocabulary has "
+            f"{len(tokenizer)}. Build it with len(tokenizer)."
+        )
+    for layer in net.layers:
         if isinstance(layer, Position) and layer.length < tokenizer.length:
             raise ValueError(
                 f"a Transformer was made for {layer.length} positions, but sentences have "

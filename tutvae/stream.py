@@ -28,6 +28,7 @@ class TextStream:
         buffer: Lines in memory.
         sentences: How many there are, if that is known. Otherwise the first use counts
             them, which reads all files once.
+        by_length: As in `Batches`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -42,7 +43,14 @@ class TextStream:
     """
 
     def __init__(
-        self, files, tokenizer, batch_size=64, seed=None, buffer=20_000, sentences=None
+        self,
+        files,
+        tokenizer,
+        batch_size=64,
+        seed=None,
+        buffer=20_000,
+        sentences=None,
+        by_length=True,
     ):
         paths = sorted(glob.glob(files)) if isinstance(files, str) else list(files)
         self.files = [os.fspath(path) for path in paths]
@@ -55,7 +63,7 @@ class TextStream:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         self.tokenizer, self.batch_size = tokenizer, batch_size
-        self.seed, self.buffer = seed, buffer
+        self.seed, self.buffer, self.by_length = seed, buffer, by_length
         if sentences is not None:
             self.sentences = sentences
         self.epoch = 0  # of the next pass
@@ -120,7 +128,8 @@ class TextStream:
         # Of the first lines some word is known in any corpus that fits the tokenizer.
         encode = self.tokenizer.encode if number == 0 else self.tokenizer.encode_any
         ids = encode(sentences, truncate=True)
-        order = Batches(ids, self.batch_size, self.seed).order(epoch * 1_000_003 + number)
+        batches = Batches(ids, self.batch_size, self.seed, self.by_length)
+        order = batches.order(epoch * 1_000_003 + number)
         shape = (len(order), self.batch_size, self.tokenizer.length)
         pool = np.full(shape, PAD, "int32")
         for batch, rows in zip(pool, order, strict=True):

@@ -25,9 +25,9 @@ class TextVAE(SentenceModel, VAE):
         tokenizer: `Tokenizer`, saved with the model: a loaded model reads and writes text.
         readout: Layer, features (N, H) -> logits (N, V). Defaults to a dense layer.
         word_dropout: Share of the decoder's inputs hidden in training.
-        bag_of_words: Weight of a second task in training: z alone, by one linear layer,
-            predicts the words of the sentence without their order (Zhao et al. 2017,
-            arXiv:1703.10960).
+        bag_of_words: Weight of a second task, which is part of `loss`: z alone, by one
+            linear layer, predicts the words of the sentence without their order (Zhao et
+            al. 2017, arXiv:1703.10960).
         **kwargs: `prior`, `objective`, `beta`, `seed`: as in `VAE`.
 
     Source: Bowman et al. 2016, arXiv:1511.06349.
@@ -79,7 +79,7 @@ class TextVAE(SentenceModel, VAE):
         return -self.bag_of_words * ops.sum(ops.where(x[:, 1:] != PAD, log_p, 0.0), axis=1)
 
     def generate(self, n, temperature=1.0, seed=0, **how):
-        """n new sentences: z from the prior, then `decode(z, temperature, seed=seed)`."""
+        """n new sentences, others for another seed: z from the prior, then `decode`."""
         noise = keras.random.SeedGenerator(seed)
         z = self.prior.sample((n, self.posterior.latent_dim), noise)
         return self.decode(z, temperature, seed=seed, **how)
@@ -138,5 +138,5 @@ class LanguageModel(SentenceModel, BaseModel):
         return {"loss": -self(x, training=training)}
 
     def generate(self, n, temperature=1.0, seed=0, **how):
-        """n new sentences."""
+        """n new sentences, others for another seed."""
         return self.decode(np.zeros((n, 0)), temperature, seed=seed, **how)

@@ -19,12 +19,17 @@ register = keras.saving.register_keras_serializable("tutvae")
 class Tokenizer:
     """Words <-> ids. A sentence becomes START, its words, END, and padding on the right.
 
-    Text is lower-cased and punctuation marks are words of their own; `decode` puts them
-    back where they belong. Ids 0 to 3 are padding, unknown word, START and END.
+    Text is lower-cased and punctuation marks are words of their own; `decode` joins commas,
+    stops and brackets to their words again (quotation marks stay apart). Ids 0 to 3 are
+    padding, unknown word, START and END.
 
     Args:
         words: The vocabulary, in the order of the ids; it begins with the four above.
         length: Tokens a sentence is padded to, START and END included.
+
+    Raises:
+        ValueError: If the vocabulary does not begin with these four or has a word twice, or
+            `length` is below 3.
 
     Example:
 
@@ -42,6 +47,9 @@ class Tokenizer:
             raise ValueError(f"length is {length}; START, a word and END need at least 3")
         self.words, self.length = list(words), length
         self.ids = {word: i for i, word in enumerate(self.words)}
+        if len(self.ids) < len(self.words):
+            twice = next(word for i, word in enumerate(self.words) if self.ids[word] != i)
+            raise ValueError(f"{twice!r} is in the vocabulary twice; leave one out")
 
     @staticmethod
     def split(sentence):
@@ -66,8 +74,9 @@ class Tokenizer:
             length: Tokens a sentence is padded to; by default, what the longest needs.
 
         Raises:
-            ValueError: If there are no sentences, one of them is empty, no string or has a
-                marker of its own (`</s>`, say), or `size` leaves no room for a word.
+            ValueError: If there are no sentences, one of them is empty, no string or (for a
+                `WhitespaceTokenizer`, where it would be one token) has a marker such as
+                `</s>`, or `size` leaves no room for a word.
         """
         if size <= len(SPECIAL):
             raise ValueError(
@@ -187,7 +196,8 @@ class CharTokenizer(Tokenizer):
 class WhitespaceTokenizer(Tokenizer):
     """As `Tokenizer`, but for text that has been split already: blanks part the tokens.
 
-    The Penn Treebank comes like this, and its published perplexities count its own tokens.
+    Letters stay as they are. The Penn Treebank comes like this, and its published
+    perplexities count its own tokens.
     """
 
     @staticmethod

@@ -25,7 +25,8 @@ class BaseModel(keras.Model):
 
     Subclasses give `terms`, name their constructor's arguments in `parts`, and list the
     terms that `fit` reports in `logged`. What regularisers of Keras ask of the parts is
-    added to what training minimises, not to the `loss` that is reported.
+    added to what training minimises, not to the `loss` that is reported. A part may be
+    replaced between two trainings, not within one, whose step is compiled.
     """
 
     parts = ()  # constructor arguments, saved under the same names
@@ -38,13 +39,25 @@ class BaseModel(keras.Model):
         self.noise = keras.random.SeedGenerator(seed)
         self.trackers = [keras.metrics.Mean(name) for name in self.logged]
         self.built = True  # parts come built, so saving needs no first batch
+        self.fitting = False
+
+    def __setattr__(self, name, value):
+        if name in self.parts and getattr(self, "fitting", False):
+            raise ValueError(
+                f"{name} cannot be changed while `fit` runs: the compiled step would not "
+                "see it. A beta that changes is a schedule, a function of the training "
+                "step such as tv.linear(1000); anything else is changed between two `fit`."
+            )
+        super().__setattr__(name, value)
+        if name in self.parts:  # compiled anew, with the new part, when next needed
+            self.train_function = self.test_function = self.predict_function = None
 
     def terms(self, x, training=False):
         """x -> {name: (B,)}: the `loss` that training minimises, and what is logged."""
         raise NotImplementedError
 
     def train_step(self, data):
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, weight = unpack(data)
         with tf.GradientTape() as tape:
             terms = self.terms(x, training=True)
             losses = terms["loss"] if weight is None else terms["loss"] * weight
@@ -56,7 +69,7 @@ class BaseModel(keras.Model):
         return self.track(terms, weight)
 
     def test_step(self, data):
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, weight = unpack(data)
         return self.track(self.terms(x, training=False), weight)
 
     def track(self, terms, weight=None):
@@ -98,31 +111,34 @@ class BaseModel(keras.Model):
         """As `keras.Model.fit`; x is an array, a `tf.data.Dataset` or a `tv.batches(...)`.
 
         Raises:
-            ValueError: If an array x is empty or holds NaN or infinite values.
+            ValueError: If an array is empty or holds NaN or infinite values, y is given
+                and is not x, weights are given for what is no array, or a part of the model
+                is replaced meanwhile.
         """
-        self.check(x)
-        self.check(validation_data)
-        check_target(x, y)
-        if isinstance(validation_data, tuple) and validation_data[1:2] == (None,):
-            validation_data = (validation_data[0], *validation_data[::2])  # as for y below
+        y = self.check_all(x, y, sample_weight)
+        if isinstance(validation_data, tuple):  # x, y or None, weights
+            held_out, *rest = validation_data
+            rest[:1] = [self.check_all(held_out, *rest)]
+            validation_data = (held_out, *rest)
+        else:
+            self.check(validation_data)
         if isinstance(x, (Batches, TextStream, tf.data.Dataset)):
             kwargs["shuffle"] = False  # both bring their own order
-        if sample_weight is not None and y is None:
-            y = x  # Keras drops the weights when there is no y
-        return super().fit(
-            as_dataset(x),
-            y,
-            sample_weight=sample_weight,
-            validation_data=as_dataset(validation_data),
-            **kwargs,
-        )
+        self.fitting = True
+        try:
+            return super().fit(
+                as_dataset(x),
+                y,
+                sample_weight=sample_weight,
+                validation_data=as_dataset(validation_data),
+                **kwargs,
+            )
+        finally:
+            self.fitting = False
 
     def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
         """As `keras.Model.evaluate`, for the same x as `fit`."""
-        self.check(x)
-        check_target(x, y)
-        if sample_weight is not None and y is None:
-            y = x
+        y = self.check_all(x, y, sample_weight)
         return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, **kwargs):
@@ -136,9 +152,23 @@ class BaseModel(keras.Model):
             raise ValueError("predict needs batches in order: leave out their seed")
         return super().predict(as_dataset(x), **kwargs)
 
+    def check_all(self, x, y=None, sample_weight=None):
+        """Refuse what cannot be used; return y, which Keras wants beside weights."""
+        self.check(x)
+        if y is not None and y is not x:
+            raise ValueError("y is not used: these models learn x. Pass x alone.")
+        if sample_weight is None:
+            return y
+        if isinstance(x, (Batches, TextStream, tf.data.Dataset)):
+            raise ValueError(
+                "sample_weight goes with an array x. Put the weights of batches into a "
+                "tf.data.Dataset of (x, x, weight)."
+            )
+        return x
+
     def check(self, x):
         """Refuse what cannot be learned from: arrays, and the arrays of batches."""
-        x = x.x if isinstance(x, Batches) else x
+        x = as_array(x)
         check_array(x)
         if getattr(self, "likelihood", None) is bernoulli and isinstance(x, np.ndarray):
             if x.min() < 0 or x.max() > 1:
@@ -188,9 +218,16 @@ def as_dataset(x):
     return x.dataset() if isinstance(x, (Batches, TextStream)) else x
 
 
-def check_target(x, y):
-    if y is not None and y is not x:
-        raise ValueError("y is not used: these models learn x. Pass x alone.")
+def as_array(x):
+    """The array in `Batches`, a tensor or a DataFrame; anything else as it is."""
+    x = x.x if isinstance(x, Batches) else x
+    return np.asarray(x) if hasattr(x, "__array__") else x
+
+
+def unpack(data):
+    """A batch as Keras hands it over -> x, and weights (B,) or None."""
+    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+    return x, None if weight is None else ops.reshape(weight, (-1,))  # (B, 1) too
 
 
 def check_array(x):

@@ -40,8 +40,9 @@ class VAE(BaseModel):
             `TargetRate`.
         seed: Seed of the noise in z.
 
-    `fit` logs means over examples, in nats: `loss` (the objective), `nll` (-log p(x|z)),
-    `kl` (the rate), `elbo` (-nll - kl, whatever beta is), and `beta`.
+    `fit` logs means over examples, in nats: `loss` (the objective, and the second task of
+    a `TextVAE` that has one), `nll` (-log p(x|z)), `kl` (the rate), `elbo` (-nll - kl,
+    whatever beta is), and `beta`.
 
     Source: Kingma & Welling 2014, arXiv:1312.6114; Rezende et al. 2014, arXiv:1401.4082.
 
@@ -128,7 +129,7 @@ class VAE(BaseModel):
         return self.beta(self.optimizer.iterations) if callable(self.beta) else self.beta
 
     def auxiliary(self, x, draw):
-        """What training minimises besides the objective: a number, or one per example."""
+        """What is added to the objective: a number, or one per example."""
         return 0.0
 
     def encode(self, x):
