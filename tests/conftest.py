@@ -18,3 +18,9 @@ tf.config.set_logical_device_configuration(
 @pytest.fixture(autouse=True)
 def seeded():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def mirrored():
+    """One for all tests: those of a second strategy would be taken for the first's."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -32,6 +32,13 @@ def test_an_empty_corpus_cannot_be_fitted():
         tv.Tokenizer.fit([])
 
 
+def test_lines_of_a_file_come_without_blanks_and_marks(tmp_path):
+    (tmp_path / "text.txt").write_bytes("\ufeff a cat \r\n\n\ta dog\n".encode())
+    assert tv.read_lines(tmp_path / "text.txt") == ["a cat", "a dog"]
+    with pytest.raises(FileNotFoundError):
+        tv.read_lines(tmp_path / "absent.txt")
+
+
 def test_one_word_is_a_sentence():
     tokenizer = tv.Tokenizer.fit(["hello"])
     assert tokenizer.encode(["hello"]).tolist() == [[2, 4, 3]]
@@ -117,6 +124,9 @@ def test_compile_says_that_the_parts_define_the_loss(name):
         lambda: tv.batches(np.zeros((2, 3)), 0),
         lambda: text_vae().decode(np.zeros((1, D)), temperature=-1),
         lambda: text_vae().decode(np.zeros((1, D)), top_p=0.0),
+        lambda: text_vae().decode(np.zeros((1, D)), beams=0),
+        lambda: tv.LanguageModel(tv.gru_decoder(V, 0, 8, 8), TOKENIZER).codes(LINES),
+        lambda: tv.load_data("topics", size=4),
         lambda: tv.pretrained("no-such-model"),
         lambda: tv.evaluation.report(image_vae(), images(0)),
         lambda: tv.evaluation.report(image_vae(), tv.batches(images(), 4)),

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tutvae as tv
 from benchmarks import lagging, newsgroups, results
@@ -23,19 +24,35 @@ def test_the_lagging_encoder_is_watched(monkeypatch, written):
     monkeypatch.setattr(lagging, "WORDS", 20)
     monkeypatch.setattr(lagging, "POINTS", 5)
     monkeypatch.setattr(lagging, "EVERY", 2)
+    alone, draw = [], tv.Aggressive.draw
+    monkeypatch.setattr(
+        tv.Aggressive,
+        "draw",
+        lambda self, rng: alone.append(self.batch_size) or draw(self, rng),
+    )
     lagging.main()
+    assert alone and set(alone) == {lagging.ALONE}
     figures = json.loads((written / "lagging.json").read_text())
     for name in ("together", "aggressive"):
         assert [look["step"] for look in figures[name]["seen"]] == [0, 2, 4]
         assert len(figures[name]["seen"][0]["model_means"]) == 5
+    steps = len(alone)
+    ids = np.tile([2, *range(4, 14), 3], (64, 1)).astype("int32")
+    tokenizer = tv.Tokenizer([*SPECIAL, *(f"w{i}" for i in range(20))], 12)
+    lagging.watched(ids, ids, tokenizer, aggressive=False, seed=0)
+    assert len(alone) == steps
 
 
 def test_the_synthetic_language_depends_on_its_point_and_repeats():
-    words = lagging.language(300, seed=1)
-    assert words.shape == (300, lagging.LENGTH) and words.max() < lagging.WORDS
-    assert np.array_equal(words, lagging.language(300, seed=1))
-    assert len(np.unique(words[:, 0])) > 200  # the first is drawn from all, the others
-    assert len(np.unique(words[:, 1:])) < 900  # mostly from those that the point prefers
+    words = lagging.language(600, seed=1)
+    assert words.shape == (600, lagging.LENGTH) and words.max() < lagging.WORDS
+    assert np.array_equal(words, lagging.language(600, seed=1))
+    bags = np.zeros((600, lagging.WORDS))
+    np.add.at(bags, (np.arange(600)[:, None], words[:, 1:]), 1)
+    alike = bags @ bags.T - np.diag(np.full(600, np.inf))  # words in common
+    shared = np.sort(alike[~np.isinf(alike)])
+    mean = shared.mean()  # words drawn without a point: about Poisson, of this variance
+    assert shared.var() > 1.5 * mean
 
 
 def test_grid_means_are_those_of_the_prior_when_the_decoder_ignores_z():
@@ -47,11 +64,35 @@ def test_grid_means_are_those_of_the_prior_when_the_decoder_ignores_z():
     np.testing.assert_allclose(found, 0.0, atol=1e-4)
 
 
+def test_grid_means_are_those_of_the_posterior():
+    """With p(x|z) a Normal around the first word's number, and N(0, 1) before."""
+
+    class Model:
+        def log_likelihood(self, tokens, z):
+            return -0.5 * (tf.cast(tokens[:, 0], "float32") - z[:, 0]) ** 2
+
+    found = lagging.model_means(Model(), np.array([[4, 1], [-2, 1]]))
+    np.testing.assert_allclose(found, [2.0, -1.0], atol=1e-4)
+
+
+def test_the_two_perplexities_of_documents_by_hand():
+    counts = np.array([[1.0, 1.0], [4.0, 6.0]])
+    found = newsgroups.perplexities(np.array([2.0, 30.0]), counts)
+    assert found["perplexity"] == pytest.approx(np.exp((2 / 2 + 30 / 10) / 2))
+    assert found["perplexity_of_all_words"] == pytest.approx(np.exp(32 / 12))
+    p = np.exp(newsgroups.unigram(counts))
+    np.testing.assert_allclose(p, [6 / 14, 8 / 14])
+
+
 def test_the_document_model_is_trained_and_its_perplexity_is_written(monkeypatch, written):
     data = tv.load_data("topics", counts=True)
     monkeypatch.setattr(newsgroups.tv, "load_data", lambda name: data)
     monkeypatch.setattr(newsgroups, "EPOCHS", 2)
     newsgroups.main()
     figures = json.loads((written / "newsgroups.json").read_text())
-    of_means = np.exp(figures["elbo_nll"] / data.test.sum(axis=1).mean())
-    assert 0.5 < figures["perplexity"] / of_means < 2.0
+    lengths = data.test.sum(axis=1)
+    assert np.ptp(lengths) == 0  # so that perplexity and bound tell the same
+    # Two draws of the same bound, each the mean of 20 samples: within a nat a document
+    bound = lengths[0] * np.log(figures["perplexity"])
+    assert bound == pytest.approx(figures["elbo_nll"], abs=1.0)
+    assert figures["iw_nll"] < bound - 1.0

@@ -69,6 +69,10 @@ def skip_a_count(notebook):
     notebook.cells[2].execution_count = 9
 
 
+def draw_twice(notebook):
+    notebook.cells[-1].outputs *= 2
+
+
 def shorten(notebook):
     notebook.cells[0].source = "# Title\n\n$" + "x " * 900 + "$"
 
@@ -106,6 +110,7 @@ BROKEN = [
     (drop_cells, "1 captions"),
     (drop_colab, "on Colab"),
     (sharpen, "dots per inch"),
+    (draw_twice, "several pictures"),
     (bloat, "more than 1,000,000"),
 ]
 
@@ -117,6 +122,12 @@ def written(notebook, folder):
 
 def test_a_page_in_order_has_no_problems(tmp_path):
     assert problems(written(good_page(), tmp_path)) == []
+
+
+def test_assertions_of_numpy_count(tmp_path):
+    notebook = good_page()
+    notebook.cells[2].source = "np.testing.assert_allclose(1, 1)\nprint(1)"
+    assert problems(written(notebook, tmp_path)) == []
 
 
 @pytest.mark.parametrize(("change", "message"), BROKEN, ids=[m for _, m in BROKEN])

@@ -53,6 +53,22 @@ def test_mixture_density_integrates_to_one_and_its_samples_follow_it():
     assert test.pvalue > 1e-4  # a right sampler fails once in 10,000 runs
 
 
+def test_draws_of_the_priors_follow_them():
+    """At 1e-4: each right sampler fails once in 10,000 runs."""
+    p = tv.GaussianMixture(2, 1)
+    p.set_weights([np.array([[-2.0], [3.0]]), np.log([[4.0], [0.25]])])
+    parts = [stats.norm(-2.0, 2.0), stats.norm(3.0, 0.5)]
+    for prior, d, cdf in (
+        (tv.StandardNormal(), 2, stats.norm.cdf),
+        (tv.UniformSphere(), 3, stats.uniform(-1, 2).cdf),  # Archimedes' theorem
+        (p, 1, lambda t: np.mean([part.cdf(t) for part in parts], axis=0)),
+    ):
+        for coordinate in np.array(
+            prior.sample((5000, d), keras.random.SeedGenerator(1))
+        ).T:
+            assert stats.kstest(coordinate, cdf).pvalue > 1e-4
+
+
 def test_likelihoods_agree_with_scipy():
     x = np.random.randint(0, 2, (3, 5)).astype("float32")
     logits = np.random.normal(size=(3, 5)).astype("float32")
@@ -146,6 +162,7 @@ def test_schedules():
         1.0,
         1.0,
     ]
+    assert float(tv.linear(10, start=0.5, stop=0.7)(5)) == pytest.approx(0.6)
     cyclical = tv.Cyclical(10)
     rises = [round(float(cyclical(s)), 2) for s in (0, 2, 5, 9, 10, 12)]
     assert rises == [0.0, 0.4, 1.0, 1.0, 0.0, 0.4]
@@ -153,13 +170,26 @@ def test_schedules():
         tv.Cyclical(10, ramp=0.0)
 
 
-def test_noise_differs_between_replicas():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
-        seed = keras.random.SeedGenerator(0)
-    draws = strategy.run(lambda: tv.distributions.standard_normal((4,), seed))
-    a, b = (np.array(v) for v in strategy.experimental_local_results(draws))
-    assert not np.allclose(a, b)
+def test_noise_differs_between_replicas(mirrored):
+    with mirrored.scope():
+        seed, mixture = keras.random.SeedGenerator(0), tv.GaussianMixture(100, 1)
+        mixture.log_var.assign([[-40.0]] * 100)  # a draw is the mean of its component
+    for draw in (tv.distributions.standard_normal, mixture.sample):
+        draws = mirrored.run(lambda draw=draw: draw((4, 1), seed))
+        a, b = (np.array(v) for v in mirrored.experimental_local_results(draws))
+        assert not np.isclose(a, b).any()
+
+
+def test_target_rate_moves_by_the_mean_over_all_replicas(mirrored):
+    with mirrored.scope():
+        beta = tv.TargetRate(8.0, speed=0.01, start=0.5)
+    shares = [tf.constant([5.0, 7.0]), tf.constant([6.0])]
+    kl = mirrored.experimental_distribute_values_from_function(
+        lambda context: shares[context.replica_id_in_sync_group]
+    )
+    move = tf.function(lambda kl: mirrored.run(lambda kl: beta(kl, training=True), (kl,)))
+    for copy in mirrored.experimental_local_results(move(kl)):
+        assert float(copy) == pytest.approx(0.48)  # 2 nats too few
 
 
 def test_a_posterior_can_start_sharp():

@@ -1,7 +1,11 @@
 """What the pages of the book share: tables that read well, and glued numbers."""
 
+import random
 import re
+import time
 
+import keras
+import numpy as np
 import pytest
 
 from tutvae import notebook
@@ -58,6 +62,23 @@ def test_a_table_without_rows_has_its_head():
 def test_a_table_that_does_not_fit_is_refused(rows, lang, message):
     with pytest.raises(ValueError, match=message):
         notebook.table(rows, ["a", "b"], "C.", lang=lang)
+
+
+def test_the_seed_of_a_page_can_be_changed_from_outside(monkeypatch):
+    monkeypatch.setenv("TUTVAE_SEED", "2")
+    assert notebook.start(5) == 7
+    drawn = np.random.random(), random.random(), float(keras.random.normal(()))
+    keras.utils.set_random_seed(7)
+    assert drawn == (np.random.random(), random.random(), float(keras.random.normal(())))
+
+
+def test_seconds_are_those_of_one_call():
+    def wait():
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            pass
+
+    assert 0.019 < notebook.cpu_seconds(wait, least=0.1) < 0.04
 
 
 def test_results_are_read_from_the_repository_and_a_wrong_name_says_where_it_looked():

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from models import TOKENIZER, TOKENS
+from models import TOKENIZER, TOKENS, same
 
 import tutvae as tv
 from benchmarks import results
@@ -71,9 +71,36 @@ def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     model, test, _, _ = ptb.train(name, "ptb", seed=0, epochs=8)
     figures = ptb.evaluate(model, test, samples=100)
     truth = -np.mean([grammar.log_prob(sentence) for sentence in data.test])
-    assert figures["iw_nll"] > truth - 0.05
+    words = (
+        [tokenizer.split(s) for s in data.train],
+        [tokenizer.split(s) for s in data.test],
+    )
+    unigram = tv.KneserNey(1).fit(words[0])
+    no_context = -np.mean([unigram.log_prob(sentence) for sentence in words[1]])
+    assert truth - 0.05 < figures["iw_nll"] < no_context
     least, most = CODES.get(name, (-0.1, np.inf))
     assert figures["mi"] > least and figures["kl"] < most
+
+
+def test_pretraining_is_that_of_an_autoencoder_and_leaves_the_encoder_only(tmp_path):
+    recipe, seen = RECIPES["pretrained"], []
+    model = build(recipe, TOKENIZER, warm_up=2, seed=0)
+    writer, encoder = [model.decoder, model.readout], [model.encoder, model.posterior]
+    before = [part.get_weights() for part in (*writer, *encoder)]
+    objective, beta, terms = model.objective, model.beta, model.terms
+
+    def watched(x, training=False):
+        seen.append((model.objective, model.beta))
+        return terms(x, training)
+
+    model.terms = watched
+    ptb.pretrain(model, recipe, tv.batches(TOKENS, 2), 1, tmp_path / "run.npz")
+    after = [part.get_weights() for part in (*writer, *encoder)]
+    changed = [not same(a, b) for a, b in zip(before, after, strict=True)]
+    assert changed == [False, False, True, True]
+    assert set(seen) == {(tv.ELBO(), 0.0)}
+    assert model.objective is objective and model.beta is beta
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_the_learning_rate_falls_along_half_a_cosine_and_the_steps_run_out():

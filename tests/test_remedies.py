@@ -118,6 +118,30 @@ def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
     assert not all(map(np.array_equal, encoder, vae.encoder.get_weights()))
 
 
+def test_the_aggressive_phase_ends_when_the_information_stops_to_rise(monkeypatch):
+    vae, seen = text_vae(), iter([1.0, 2.0, 1.5])
+    monkeypatch.setattr(tv.aggressive, "mutual_information", lambda q: next(seen))
+    settings = {"budget": 1000, "most": 1, "every": 2}
+    aggressive = tv.Aggressive(TOKENS, TOKENS, **settings)
+    vae.fit(tv.batches(TOKENS, 1), epochs=3, callbacks=[aggressive], verbose=0)
+    assert aggressive.steps == 6  # the third look is before the seventh step
+    assert not aggressive.aggressive and aggressive.information == 1.5
+
+
+def test_an_encoder_has_caught_up_when_its_loss_stops_to_fall():
+    aggressive = tv.Aggressive(TOKENS, TOKENS, budget=1000, most=100)
+    aggressive.set_model(text_vae())
+    for losses, steps in (
+        ([2.0, 2.0], 30),
+        ([3.0, 2.0, 1.0, 1.5], 60),
+        (range(9)[::-1], 90),
+    ):
+        each = iter(np.repeat(losses, 15))
+        aggressive.step, aggressive.steps = lambda x, each=each: next(each), 0
+        aggressive.catch_up(np.random.default_rng(0))
+        assert aggressive.steps == steps
+
+
 def test_an_aggressive_encoder_takes_zeros_of_an_image_for_pixels():
     x = np.array([[1, 1, 0, 0], [1, 0, 0, 0]] * 4, "float32")
     vae = tv.VAE(tv.dense_encoder((4,)), tv.dense_decoder(2, (4,)), tv.GaussianPosterior(2))

@@ -11,6 +11,7 @@ import pytest
 from models import NETS, TOKENIZER, TOKENS, D, V, image_vae, images, same, text_vae
 
 import tutvae as tv
+from tutvae import resume
 
 VARIANTS = {
     "elbo": dict(),
@@ -309,6 +310,21 @@ def test_a_resumed_training_can_be_followed_by_another(tmp_path):
         both(tmp_path / "c.npz", tmp_path / "d.npz", kill_at=12)
     resumed, again_epochs = both(tmp_path / "c.npz", tmp_path / "d.npz")
     assert epochs == again_epochs == 2 and same(whole, resumed)
+
+
+def test_a_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
+    def power_cut(*_):
+        raise Killed
+
+    path = tmp_path / "run.npz"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(resume.os, "replace", power_cut)
+    with pytest.raises(Killed):
+        resume.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    monkeypatch.undo()
+    resume.write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_resume_refuses_what_it_cannot_count(tmp_path):

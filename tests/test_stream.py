@@ -52,6 +52,12 @@ def test_with_a_seed_every_pass_holds_all_sentences_in_another_order(shards):
     assert all(map(np.array_equal, second, again))
 
 
+def test_with_a_seed_the_order_of_the_files_changes_too(shards):
+    stream = tv.TextStream(shards, TOKENIZER, batch_size=6, seed=3, buffer=6)
+    firsts = [next(iter(stream)) for _ in range(12)]  # each from one file
+    assert len({TOKENIZER.decode(batch)[0][0] for batch in firsts}) > 1
+
+
 def test_lengths_are_mixed_if_a_batch_must_stand_for_all(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a e hi\n" * 20 + "a\n" * 20)

@@ -1,6 +1,7 @@
 """Tokenizers, batches, text networks and decoding."""
 
 import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from models import LINES, NETS, TOKENIZER, TOKENS, D, V, text_vae
+from scipy import stats
 
 import tutvae as tv
 from tutvae.tokenizer import END, PAD, START, UNK
@@ -264,17 +266,37 @@ def test_samples_follow_the_distribution(temperature):
         assert abs(got.get(word, 0.0) - p) < 5 * np.sqrt(p * (1 - p) / n) + 2 / n
 
 
-def test_nucleus_keeps_the_likeliest_words_only():
-    vae = text_vae(run_eagerly=False)
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_nucleus_draws_from_the_likeliest_words_only(temperature):
+    """Within 5 standard errors, as above."""
+    vae, n = text_vae(run_eagerly=False), 4000
     vae.fit(TOKENS, epochs=15, verbose=0)
-    p = first_probabilities(vae)
-    ordered, total, kept = sorted(p, key=p.get, reverse=True), 0.0, set()
-    for word in ordered:
+    p = first_probabilities(vae, temperature)
+    total, kept = 0.0, {}
+    for word in sorted(p, key=p.get, reverse=True):
         if total < 0.6:
-            kept.add(word)
+            kept[word] = p[word]
         total += p[word]
-    got = first_words(vae, 1000, temperature=1.0, top_p=0.6)
-    assert set(got) == kept and len(kept) < len(ordered)
+    got = first_words(vae, n, temperature=temperature, top_p=0.6)
+    assert set(got) == set(kept) and len(kept) < len(p)
+    for word, q in kept.items():
+        q /= sum(kept.values())
+        assert abs(got[word] - q) < 5 * np.sqrt(q * (1 - q) / n)
+
+
+def test_words_are_drawn_one_by_one_and_blocks_apart():
+    """At 1e-4: a right sampler fails once in 10,000 runs."""
+    vae, z = text_vae(), np.zeros((4000, D), "float32")
+    vae.readout.kernel.assign(0.0 * vae.readout.kernel)  # no word depends on another
+    ids = TOKENIZER.encode_any([s or "." for s in vae.decode(z, 1.0)], truncate=True)
+    pairs = ids[(ids[:, 2] > END) & (ids[:, 3] > END)][:, 1:3]
+    table = np.zeros((V, V))
+    np.add.at(table, tuple(pairs.T), 1)
+    table = table[4:, 4:]
+    assert table.sum() > 2000
+    assert stats.chi2_contingency(table).pvalue > 1e-4
+    blocks = vae.decode(z[:20], 1.0, batch_size=10)
+    assert blocks[:10] != blocks[10:]
 
 
 def test_same_seed_same_text_and_another_seed_other_text():
@@ -321,6 +343,75 @@ def test_word_dropout_hides_the_words_from_the_decoder():
     assert not np.allclose(vae.log_likelihood(TOKENS, z), want, rtol=1e-4)
 
 
+def test_word_dropout_hides_its_share_of_words(monkeypatch):
+    """Within 4 standard errors: right code fails once in 10,000 runs."""
+    vae, seen, call = text_vae(word_dropout=0.3), [], tv.TextDecoder.call
+
+    def watched(self, inputs, training=False):
+        seen.append(np.array(inputs[0]))
+        return call(self, inputs, training)
+
+    monkeypatch.setattr(tv.TextDecoder, "call", watched)
+    tokens = np.tile(TOKENS, (200, 1))
+    vae.log_likelihood(tokens, np.zeros((800, D), "float32"), training=True)
+    words, hidden = tokens[:, :-1] > END, seen[0] != tokens[:, :-1]
+    assert (seen[0][hidden] == UNK).all() and not hidden[~words].any()
+    n = words.sum()
+    assert abs(hidden.sum() - 0.3 * n) < 4 * np.sqrt(0.3 * 0.7 * n)
+
+
+def test_dropout_is_at_work_in_training_and_never_else():
+    vae = text_vae(dropout=0.5, posterior=tv.PointPosterior(D), beta=0.0)
+    once, again = (vae.evaluate(TOKENS, verbose=0) for _ in range(2))
+    assert once == again
+    z = ops.ones((4, D))
+    for noisy in (
+        lambda: vae.log_likelihood(TOKENS, z, training=True),  # of the decoder
+        lambda: vae.draw(TOKENS, 1, training=True).z,  # of the encoder
+    ):
+        assert not np.allclose(noisy(), noisy())
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_every_word_hears_of_z(net):
+    decoder, tokens = NETS[net]()[1], np.array([[START, 5, 6, 7]])
+    a, b = (np.array(decoder([tokens, z * ops.ones((1, D))])) for z in (1.0, -1.0))
+    assert (np.abs(a - b).max(axis=-1) > 1e-3).all()
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_an_encoder_hears_the_order_of_the_words(net):
+    encoder = NETS[net]()[0]
+    a, b = (np.array(encoder(np.array([row]))) for row in ([2, 5, 6, 3], [2, 6, 5, 3]))
+    assert np.abs(a - b).max() > 1e-5
+
+
+def test_a_causal_block_attends_as_that_of_keras():
+    width, heads = 8, 2
+    block, x = tv.layers.CausalBlock(width, heads), np.random.normal(size=(2, 5, width))
+    x = ops.array(x, "float32")
+    block.build((None, None, width), (None, None, 2 * width))
+    for weight in block.trainable_variables:
+        weight.assign(np.random.normal(size=weight.shape))
+    keras_own = keras.layers.MultiHeadAttention(heads, width // heads)
+    keras_own.build(x.shape, x.shape)
+    kernel, bias = (np.split(np.array(w), 3, axis=-1) for w in block.qkv.weights)
+    by_head = [
+        part
+        for k, b in zip(kernel, bias, strict=True)
+        for part in (k.reshape(width, heads, -1), b.reshape(heads, -1))
+    ]
+    out, out_bias = block.out.get_weights()
+    order = {v.path.split("/")[-2]: i for i, v in enumerate(keras_own.weights[::2])}
+    assert list(order) == ["query", "key", "value", "attention_output"]
+    keras_own.set_weights([*by_head, out.reshape(heads, -1, width), out_bias])
+    h = block.norm_1(x)
+    h = x + keras_own(h, h, use_causal_mask=True)
+    want = h + block.down(block.up(block.norm_2(h)))
+    got, _ = block(x, ops.zeros((2, 0, 2 * width)))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
 def test_interpolation_goes_straight_from_one_code_to_the_other(monkeypatch):
     vae = text_vae()
     monkeypatch.setattr(tv.TextVAE, "decode", lambda self, z, **how: z)
@@ -335,6 +426,20 @@ def test_perplexity_counts_the_end_and_not_the_start():
     numbers = tv.evaluation.report(text_vae(), TOKENS, samples=5, verbose=0)
     predicted = (TOKENS[:, 1:] != PAD).sum()
     assert numbers["ppl_iw"] == pytest.approx(np.exp(numbers["iw_nll"] * 4 / predicted))
+
+
+def test_bleu_and_exact_match_by_hand():
+    said, meant = "a b c d f", "a b c d e g"
+    shares = 4 / 5 * 3 / 4 * 2 / 3 * 1 / 2  # of 1, 2, 3 and 4 words on end that are right
+    want = shares ** (1 / 4) * np.exp(1 - 6 / 5)  # and five words for six
+    assert tv.evaluation.bleu([meant], [said]) == pytest.approx(want, abs=1e-6)
+    want = (4 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** (1 / 4)  # nothing for being longer
+    assert tv.evaluation.bleu([said], [meant]) == pytest.approx(want, abs=1e-6)
+    model = SimpleNamespace(
+        tokenizer=TOKENIZER, reconstruct=lambda lines: ["a b c d", "a b c d f"]
+    )
+    found = tv.evaluation.reconstruction(model, ["a b c d", "a b c d e"])
+    assert found["exact_match"] == 0.5 and 0.5 < found["bleu4"] < 1
 
 
 def test_variety_by_hand():

@@ -245,7 +245,8 @@ class GaussianMixture(Prior):
         return ops.logsumexp(log_n, axis=-1) - math.log(self.components)
 
     def sample(self, shape, seed):
-        c = keras.random.randint(shape[:-1], 0, self.components, seed=seed)
+        key = stateless_key(seed)  # not the same components on every replica
+        c = tf.random.stateless_uniform(shape[:-1], key, 0, self.components, "int32")
         mean, log_var = ops.take(self.mean, c, axis=0), ops.take(self.log_var, c, axis=0)
         return mean + ops.exp(0.5 * log_var) * standard_normal(shape, seed)
 
