@@ -138,7 +138,7 @@ def test_compile_says_that_the_parts_define_the_loss(name):
         lambda: tv.ELBO(samples=0),
         lambda: tv.IWAE(samples=0),
         lambda: tv.GaussianMixture(0, 2),
-        lambda: tv.linear(0),
+        lambda: tv.linear(-1),
         lambda: tv.transformer_encoder(9, 5, width=10, heads=4),
         lambda: tv.KneserNey(2).log_prob("a cat"),
         lambda: tv.Tokenizer([*TOKENIZER.words, "cat"], 9),

@@ -163,6 +163,7 @@ def test_schedules():
         1.0,
     ]
     assert float(tv.linear(10, start=0.5, stop=0.7)(5)) == pytest.approx(0.6)
+    assert float(tv.linear(0)(0)) == 1.0
     cyclical = tv.Cyclical(10)
     rises = [round(float(cyclical(s)), 2) for s in (0, 2, 5, 9, 10, 12)]
     assert rises == [0.0, 0.4, 1.0, 1.0, 0.0, 0.4]

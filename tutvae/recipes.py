@@ -66,7 +66,7 @@ class Recipe(NamedTuple):
                 GaussianPosterior(self.latent, self.log_var),
                 tokenizer,
                 objective=FreeRate(self.floor),
-                beta=linear(self.warm_up * steps_per_epoch) if self.warm_up else 1.0,
+                beta=linear(self.warm_up * steps_per_epoch),
                 **common,
             )
         steps = self.epochs * steps_per_epoch

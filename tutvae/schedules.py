@@ -16,12 +16,14 @@ def linear(steps, start=0.0, stop=1.0):
     """From `start` to `stop` in a straight line over `steps` updates, then constant.
 
     Raises:
-        ValueError: If there are no `steps`.
+        ValueError: If `steps` is below 0.
 
     Source: Bowman et al. 2016, arXiv:1511.06349 (KL annealing).
     """
-    if not steps > 0:
-        raise ValueError(f"steps is {steps}; without a warm-up, beta is the number {stop}")
+    if steps < 0:
+        raise ValueError(f"steps is {steps}; it must be at least 0")
+    if steps == 0:
+        start, steps = stop, 1
     return keras.optimizers.schedules.PolynomialDecay(start, steps, stop, power=1.0)
 
 
