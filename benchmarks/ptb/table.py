@@ -17,8 +17,8 @@ COLUMNS = {
     "IW bound": ("iw_nll", ".2f"),
     "samples": ("iw_samples", "d"),
     "perplexity": ("ppl_iw", ".1f"),
-    "KL": ("kl", ".2f"),
-    "MI": ("mi", ".2f"),
+    "KL": ("kl", "z.2f"),
+    "MI": ("mi", "z.2f"),
     "AU": ("au", "d"),
     "seed": ("seed", "d"),
 }
