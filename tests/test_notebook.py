@@ -41,6 +41,11 @@ def test_a_minus_is_no_hyphen_and_a_hyphen_no_minus():
     ]
 
 
+def test_nothing_stands_before_a_zero():
+    table = notebook.table([[-0.001, -0.01]], ["a", "b"], "C.")
+    assert [text for *_, text in cells(table)][2:] == ["0.00", "−0.01"]
+
+
 def test_text_is_escaped_and_its_language_marked():
     table = notebook.table([["<b>", "你好"]], ["a", "b"], "x < y", lang={"b": "zh"})
     assert "&lt;b&gt;" in table.data and "<caption>x &lt; y</caption>" in table.data

@@ -146,7 +146,7 @@ def _text(value, digits):
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         value = f"{value:,}"
     elif isinstance(value, numbers.Real) and not isinstance(value, bool):
-        value = f"{value:,.{digits}f}"
+        value = f"{value:z,.{digits}f}"  # no minus before zero
     return html.escape(MINUS.sub("\N{MINUS SIGN}", str(value)))
 
 
