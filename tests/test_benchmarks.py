@@ -47,12 +47,16 @@ def test_the_synthetic_language_depends_on_its_point_and_repeats():
     words = lagging.language(600, seed=1)
     assert words.shape == (600, lagging.LENGTH) and words.max() < lagging.WORDS
     assert np.array_equal(words, lagging.language(600, seed=1))
-    bags = np.zeros((600, lagging.WORDS))
-    np.add.at(bags, (np.arange(600)[:, None], words[:, 1:]), 1)
-    alike = bags @ bags.T - np.diag(np.full(600, np.inf))  # words in common
-    shared = np.sort(alike[~np.isinf(alike)])
-    mean = shared.mean()  # words drawn without a point: about Poisson, of this variance
-    assert shared.var() > 1.5 * mean
+
+    def bags(words):
+        counts = np.zeros((600, lagging.WORDS))
+        np.add.at(counts, (np.arange(600)[:, None], words), 1)
+        return counts
+
+    shared = bags(words[:, 1:5]) @ bags(words[:, 5:]).T  # by the halves of two sequences
+    # Those of one sequence have a point in common. With one point for all sequences, what
+    # is left is the memory of the LSTM: 1.2 to 1.8 times, by four seeds.
+    assert np.diag(shared).mean() > 3 * shared.mean()
 
 
 def test_grid_means_are_those_of_the_prior_when_the_decoder_ignores_z():
@@ -92,7 +96,9 @@ def test_the_document_model_is_trained_and_its_perplexity_is_written(monkeypatch
     figures = json.loads((written / "newsgroups.json").read_text())
     lengths = data.test.sum(axis=1)
     assert np.ptp(lengths) == 0  # so that perplexity and bound tell the same
-    # Two draws of the same bound, each the mean of 20 samples: within a nat a document
+    # Two draws of the same bound. One sample of z moves log p(x|z) by about a nat: within 4
+    # standard errors of the difference of two means, of 20 samples of 1,000 documents.
+    error = 4 * float(np.sqrt(2 / 20 / len(lengths)))
     bound = lengths[0] * np.log(figures["perplexity"])
-    assert bound == pytest.approx(figures["elbo_nll"], abs=1.0)
+    assert bound == pytest.approx(figures["elbo_nll"], abs=error)
     assert figures["iw_nll"] < bound - 1.0
