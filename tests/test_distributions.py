@@ -184,7 +184,7 @@ def test_noise_differs_between_replicas(mirrored):
 def test_target_rate_moves_by_the_mean_over_all_replicas(mirrored):
     with mirrored.scope():
         beta = tv.TargetRate(8.0, speed=0.01, start=0.5)
-    shares = [tf.constant([5.0, 7.0]), tf.constant([6.0])]
+    shares = [tf.constant([3.0, 7.0]), tf.constant([8.0])]
     kl = mirrored.experimental_distribute_values_from_function(
         lambda context: shares[context.replica_id_in_sync_group]
     )
