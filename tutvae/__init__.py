@@ -1,4 +1,4 @@
-"""tutvae: autoencoders and VAEs for language, small enough to read in one sitting.
+"""tutvae: autoencoders and VAEs for language; its core can be read in one sitting.
 
 A model is assembled from parts, each of which can be replaced on its own:
 
@@ -11,7 +11,7 @@ A model is assembled from parts, each of which can be replaced on its own:
     objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE ...
     beta        weight of the KL, per step        a number, linear(...), TargetRate(...) ...
 
-Read the modules in this order: vae, training, distributions, likelihoods, objectives, text.
+The core, in the order to read it: vae, training, distributions, likelihoods, objectives, text.
 """
 
 from tutvae import distribute, evaluation, notebook
