@@ -67,6 +67,19 @@ class TunedVAE(VAE):
         return nll / len(x) + kl
 
 
+class PaddedVAE(VAE):
+    """As `TunedVAE`, but padded: PyTorch's fast LSTM takes no packed sequences."""
+
+    def forward(self, x, lengths):
+        h, _ = self.encoder(self.drop(self.embed_x(x)))
+        z, kl, state = self.draw(h[torch.arange(len(x)), lengths - 1])
+        h, _ = self.decoder(self.read(x[:, :-1], z), state)
+        real = x[:, 1:] != 0
+        logits = self.readout(self.drop(h[real]))
+        nll = F.cross_entropy(logits, x[:, 1:][real], reduction="sum")
+        return nll / len(x) + kl
+
+
 def plain(words, batch_size):
     """Function, token ids (N, T) -> None: one pass over these sentences."""
     model = PlainVAE(len(words))
@@ -74,9 +87,9 @@ def plain(words, batch_size):
     return trainer(model, optimizer, lambda lengths: shuffled(len(lengths), batch_size))
 
 
-def tuned(words, batch_size):
+def tuned(words, batch_size, packed=True):
     """As `plain`; Adam is PyTorch's fused one."""
-    model = TunedVAE(len(words))
+    model = (TunedVAE if packed else PaddedVAE)(len(words))
     optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
     return trainer(model, optimizer, lambda lengths: bucketed(lengths, batch_size))
 
