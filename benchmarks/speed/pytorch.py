@@ -1,4 +1,4 @@
-"""PyTorch, in the usual way and written well."""
+"""PyTorch, in the usual way and tuned."""
 
 import numpy as np
 import torch
