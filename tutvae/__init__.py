@@ -11,7 +11,7 @@ A model is assembled from parts, each of which can be replaced on its own:
     objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE ...
     beta        weight of the KL, per step        a number, linear(...), TargetRate(...) ...
 
-The core, in the order to read it: vae, training, distributions, likelihoods, objectives, text.
+The core, in this order: vae, training, distributions, likelihoods, objectives, text.
 """
 
 from tutvae import distribute, evaluation, notebook
