@@ -8,7 +8,8 @@ All recipes get the same number of steps, over which the learning rate falls alo
 cosine, from four times that of Texar, whose trainings are longer. In the first quarter of
 the steps, the warm-up, the weight of the KL rises; a pre-trained recipe spends as many on
 the autoencoder before it. What is told how much rate to hold (free bits, batch
-normalisation, a concentration, a target, a floor) is told 8 nats.
+normalisation, a concentration, a target, a floor) is told 8 nats, unless the name ends with
+another number.
 """
 
 from typing import NamedTuple
@@ -103,6 +104,9 @@ RECIPES |= {
     f"wide-{name}": RECIPES[name]._replace(units=2 * UNITS)
     for name in ("language-model", "annealing", "batch-norm", "pretrained", "learned-prior")
 }
+RECIPES["wide-learned-prior-7"] = RECIPES["wide-learned-prior"]._replace(
+    objective=lambda: tv.FreeRate(7.0)
+)
 
 
 def decoder(recipe, tokenizer):
