@@ -5,6 +5,6 @@
 
 Every contestant trains the same model (`sizes.py`) on the same sentences of the Penn
 Treebank with the same batch size and the same optimizer, in a process of its own, and takes
-its turn in every round. `pytorch_tuned` and tutvae both keep freed memory. Needs
+its turn in every round. tutvae and the two tuned PyTorch keep freed memory. Needs
 `pip install torch==2.13.0` and `TUTVAE_DATA`.
 """

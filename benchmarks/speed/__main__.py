@@ -20,6 +20,9 @@ CONTESTANTS = {
     "pytorch_tuned": Contestant(
         "benchmarks.speed.pytorch", "tuned", environment=KEEP_MEMORY
     ),
+    "pytorch_padded": Contestant(
+        "benchmarks.speed.pytorch", "padded", environment=KEEP_MEMORY
+    ),
     "keras_plain": Contestant("benchmarks.speed.keras_plain", "contestant"),
     "ceiling": Contestant("benchmarks.speed.ceiling", "contestant"),
 }

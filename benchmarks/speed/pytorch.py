@@ -36,15 +36,20 @@ class VAE(nn.Module):
     def read(self, given, z):
         return self.drop(self.embed_given(given)) + self.z_to_input(z)[:, None]
 
+    def padded(self, x, lengths):
+        """Features of all positions, those of the padding too, and the mean KL."""
+        h, _ = self.encoder(self.drop(self.embed_x(x)))
+        z, kl, state = self.draw(h[torch.arange(len(x)), lengths - 1])
+        h, _ = self.decoder(self.read(x[:, :-1], z), state)
+        return self.drop(h), kl
+
 
 class PlainVAE(VAE):
     """Padded batches in random order; LSTMs and softmax run over the padding too."""
 
     def forward(self, x, lengths):
-        h, _ = self.encoder(self.drop(self.embed_x(x)))
-        z, kl, state = self.draw(h[torch.arange(len(x)), lengths - 1])
-        h, _ = self.decoder(self.read(x[:, :-1], z), state)
-        logits, target = self.readout(self.drop(h)), x[:, 1:]
+        h, kl = self.padded(x, lengths)
+        logits, target = self.readout(h), x[:, 1:]
         nll = F.cross_entropy(
             logits.flatten(0, 1), target.flatten(), ignore_index=0, reduction="sum"
         )
@@ -71,12 +76,10 @@ class PaddedVAE(VAE):
     """As `TunedVAE`, but padded: PyTorch's fast LSTM takes no packed sequences."""
 
     def forward(self, x, lengths):
-        h, _ = self.encoder(self.drop(self.embed_x(x)))
-        z, kl, state = self.draw(h[torch.arange(len(x)), lengths - 1])
-        h, _ = self.decoder(self.read(x[:, :-1], z), state)
-        real = x[:, 1:] != 0
-        logits = self.readout(self.drop(h[real]))
-        nll = F.cross_entropy(logits, x[:, 1:][real], reduction="sum")
+        h, kl = self.padded(x, lengths)
+        target = x[:, 1:]
+        real = target != 0
+        nll = F.cross_entropy(self.readout(h[real]), target[real], reduction="sum")
         return nll / len(x) + kl
 
 
@@ -87,9 +90,17 @@ def plain(words, batch_size):
     return trainer(model, optimizer, lambda lengths: shuffled(len(lengths), batch_size))
 
 
-def tuned(words, batch_size, packed=True):
+def tuned(words, batch_size):
     """As `plain`; Adam is PyTorch's fused one."""
-    model = (TunedVAE if packed else PaddedVAE)(len(words))
+    return bucketed_trainer(TunedVAE(len(words)), batch_size)
+
+
+def padded(words, batch_size):
+    """As `tuned`, without packed sequences."""
+    return bucketed_trainer(PaddedVAE(len(words)), batch_size)
+
+
+def bucketed_trainer(model, batch_size):
     optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
     return trainer(model, optimizer, lambda lengths: bucketed(lengths, batch_size))
 
