@@ -1,4 +1,4 @@
-"""Benchmarks of the science run from end to end, at sizes that prove nothing else."""
+"""The benchmarks run from end to end, at sizes that prove nothing else."""
 
 import json
 
@@ -7,7 +7,16 @@ import pytest
 import tensorflow as tf
 
 import tutvae as tv
-from benchmarks import lagging, newsgroups, results
+from benchmarks import (
+    decoding,
+    evaluation,
+    growth,
+    kneser_ney,
+    lagging,
+    newsgroups,
+    results,
+    streaming,
+)
 from tutvae.tokenizer import SPECIAL
 
 
@@ -102,3 +111,52 @@ def test_the_document_model_is_trained_and_its_perplexity_is_written(monkeypatch
     bound = lengths[0] * np.log(figures["perplexity"])
     assert bound == pytest.approx(figures["elbo_nll"], abs=error)
     assert figures["iw_nll"] < bound - 1.0
+
+
+def test_decoding_that_carries_its_state_writes_the_same_sentences(monkeypatch, written):
+    for name, value in {"SENTENCES": 3, "LENGTH": 4, "VOCABULARY": 20, "PAIRS": 1}.items():
+        monkeypatch.setattr(decoding, name, value)
+    decoding.main()
+    figures = json.loads((written / "decoding.json").read_text())
+    assert figures["same_sentences"] and figures["median_ratio"] > 0
+
+
+def test_the_time_of_an_evaluation_is_scaled_to_the_whole_test_set(monkeypatch, written):
+    data = tv.load_data("grammar", size=50)
+    monkeypatch.setattr(evaluation.tv, "load_data", lambda name: data)
+    monkeypatch.setattr(evaluation, "SAMPLES", 2)
+    monkeypatch.setattr(evaluation, "timed", lambda work: (60.0, work()))
+    monkeypatch.setattr("sys.argv", ["evaluation", "--sentences", "4"])
+    evaluation.main()
+    figures = json.loads((written / "evaluation.json").read_text())
+    assert figures["minutes_for_all"] == pytest.approx(len(data.test) / 4, abs=0.1)
+
+
+def test_growth_finds_the_exponent_of_a_law_of_powers():
+    sizes = np.array([1, 2, 4, 8])  # the smallest, where other costs rule, is left out
+    assert growth.exponent(sizes, np.array([9.0, 4.0, 16.0, 64.0])) == pytest.approx(2)
+    tiny = {"batch": 2, "length": 3, "vocabulary": 9, "latent": 2, "units": 4}
+    assert growth.measure(**tiny)[0] > 0
+
+
+def test_kneser_ney_is_reported_per_sentence_and_per_token(monkeypatch, written):
+    data = tv.load_data("grammar", size=200)
+    monkeypatch.setattr(kneser_ney.tv, "load_data", lambda name: data)
+    kneser_ney.main()
+    figures = json.loads((written / "ptb-kneser-ney.json").read_text())
+    tokens = sum(len(s.split()) + 1 for s in data.test) / len(data.test)
+    assert figures["tokens_per_sentence"] == pytest.approx(tokens, abs=1e-3)
+    two = figures["orders"]["2"]
+    assert two["ppl"] == pytest.approx(np.exp(two["nll"] / tokens), abs=0.06)
+    assert two["ppl"] > figures["orders"]["3"]["ppl"]  # a word depends on two before it
+
+
+def test_a_stream_is_read_once_and_trained_on(monkeypatch, written):
+    data = tv.load_data("grammar", size=200)
+    monkeypatch.setattr(streaming.tv, "load_data", lambda name, language: data)
+    monkeypatch.setattr(streaming, "SHARDS", 2)
+    monkeypatch.setattr(streaming, "STEPS", 2)
+    monkeypatch.setattr("sys.argv", ["streaming", "--gigabytes", "1e-6"])
+    streaming.main()
+    figures = json.loads((written / "streaming.json").read_text())
+    assert figures["sentences"] == 100_000  # 50,000 at a time in each of the two shards
