@@ -2,10 +2,10 @@
 
 A model is assembled from parts, each of which can be replaced on its own:
 
-    encoder     x -> features                     any keras.Model
+    encoder     x -> features                     a functional or Sequential keras.Model
     posterior   features -> q(z|x)                GaussianPosterior, PointPosterior ...
     prior       p(z)                              StandardNormal, GaussianMixture ...
-    decoder     z (and words so far) -> features  any keras.Model; for text a TextDecoder
+    decoder     z (and words so far) -> features  the same; for text a TextDecoder
     readout     features -> logits                a dense layer, TiedReadout
     likelihood  log p(x|z)                        bernoulli, gaussian, categorical ...
     objective   what is minimised                 ELBO, FreeBits, FreeRate, IWAE ...
@@ -13,6 +13,14 @@ A model is assembled from parts, each of which can be replaced on its own:
 
 The core, in this order: vae, training, distributions, likelihoods, objectives, text.
 """
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"tutvae needs TensorFlow, but Keras uses {keras.backend.backend()}. Set the "
+        "environment variable KERAS_BACKEND to tensorflow, before Keras is imported."
+    )
 
 from tutvae import distribute, evaluation, notebook
 from tutvae.aggressive import Aggressive

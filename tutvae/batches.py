@@ -22,10 +22,12 @@ class Batches:
             The last batch should not be tiny then.
 
     Raises:
-        ValueError: If x is empty or `batch_size` is below 1.
+        ValueError: If x is empty or sparse, or `batch_size` is below 1.
     """
 
     def __init__(self, x, batch_size=64, seed=None, by_length=True):
+        if hasattr(x, "toarray"):
+            raise ValueError("x is a sparse matrix; pass x.toarray()")
         self.x, self.batch_size, self.seed = np.asarray(x), batch_size, seed
         if len(self.x) == 0:
             raise ValueError("no examples to batch: x is empty")

@@ -1,8 +1,8 @@
 """Decoders: z -> what the likelihood needs.
 
-A decoder of images or bags of words is any keras.Model. A decoder of sentences is a
-`TextDecoder`: one graph that reads a whole sentence in training and one token at a time in
-decoding, because it takes its state and gives it back.
+A decoder of images or bags of words is any functional or Sequential keras.Model. A decoder
+of sentences is a `TextDecoder`: one graph that reads a whole sentence in training and one
+token at a time in decoding, because it takes its state and gives it back.
 """
 
 import keras
@@ -69,7 +69,10 @@ class TextDecoder(keras.Model):
     @property
     def embedding(self):
         """The word embedding, for a `TiedReadout`."""
-        return next(x for x in self.step.layers if isinstance(x, layers.Embedding))
+        for layer in self.step._flatten_layers():
+            if isinstance(layer, layers.Embedding):
+                return layer
+        raise ValueError("a TiedReadout needs an Embedding in the decoder's step")
 
     def get_config(self):
         save = keras.saving.serialize_keras_object

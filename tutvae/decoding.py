@@ -11,7 +11,7 @@ from tutvae.tokenizer import END, PAD, START, UNK
 NEVER = -1e9  # the logit of a token that must not be written
 
 
-def sample(decoder, readout, z, length, temperature, top_p, seed):
+def sample(decoder, readout, z, length, temperature, top_p, seed, first=0):
     """Token by token, each drawn from softmax(logits / temperature).
 
     Args:
@@ -23,6 +23,7 @@ def sample(decoder, readout, z, length, temperature, top_p, seed):
         top_p: Python float; below 1, draws only from the likeliest tokens that together
             have this probability (Holtzman et al. 2020, arXiv:1904.09751).
         seed: Scalar int tensor.
+        first: The number of the first row, where z is a part of many: other draws for it.
 
     Returns:
         ids (B, length), END included, PAD after it.
@@ -31,7 +32,8 @@ def sample(decoder, readout, z, length, temperature, top_p, seed):
     def choose(logits, t):
         if top_p < 1.0:
             logits = nucleus(logits, temperature, top_p)
-        u = tf.random.stateless_uniform(tf.shape(logits), [seed, t], 1e-9, 1.0)
+        key = [seed, t + first * length]
+        u = tf.random.stateless_uniform(tf.shape(logits), key, 1e-9, 1.0)
         gumbel = -tf.math.log(
             -tf.math.log(u)
         )  # argmax of logits + noise draws from softmax

@@ -26,10 +26,22 @@ def standard_normal(shape, seed):
 
     Replicas share the state of the generator; its plain draws would be the same on all.
     """
-    strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync == 1 or tf.distribute.in_cross_replica_context():
+    if not in_a_replica():
         return keras.random.normal(shape, seed=seed)
     return tf.random.stateless_normal(shape, stateless_key(seed))
+
+
+def uniform(shape, seed):
+    """Draws between 0 and 1 from a SeedGenerator, different on every replica."""
+    if not in_a_replica():
+        return keras.random.uniform(shape, seed=seed)
+    return tf.random.stateless_uniform(shape, stateless_key(seed))
+
+
+def in_a_replica():
+    """Whether this is the step of one replica among several."""
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    return several and not tf.distribute.in_cross_replica_context()
 
 
 def stateless_key(seed):
@@ -71,7 +83,16 @@ class Point(NamedTuple):
 
 
 class Posterior(keras.Layer):
-    """features (B, H) -> q(z|x). Subclasses name their linear `heads` and give `call`."""
+    """features (B, H) -> q(z|x), the base of all posteriors.
+
+    A posterior of one's own gives `call(features)`, which returns a NamedTuple of tensors:
+    with a field `mean` (B, D), `sample(k, seed)` -> (B, K, D) and `log_prob(z)`,
+    (B, K, D) -> (B, K) in nats. The names in `heads` become linear layers of width D;
+    other layers are made in `__init__`. Register the class to load it again.
+
+    Args:
+        latent_dim: D, the number of dimensions of z.
+    """
 
     heads = ()
     support = "space"  # where z lies; that of the prior must be the same
@@ -147,7 +168,14 @@ class BatchNormPosterior(GaussianPosterior):
         # Means that spread less than an epsilon are not spread to gamma: with Keras' 1e-3 a
         # model collapses by shrinking them. Its momentum of 0.99 is for long trainings.
         self.norm = keras.layers.BatchNormalization(
-            momentum=0.97, scale=False, epsilon=1e-8, dtype=self.dtype_policy, name="norm"
+            momentum=0.97,
+            scale=False,
+            epsilon=1e-8,
+            # Else each replica would normalise by its share. Not for one: the synchronised
+            # variance is a difference of two means, too rough for this epsilon.
+            synchronized=tf.distribute.get_strategy().num_replicas_in_sync > 1,
+            dtype=self.dtype_policy,
+            name="norm",
         )
 
     def build(self, shape):
@@ -181,7 +209,13 @@ class PointPosterior(Posterior):
 
 
 class Prior(keras.Layer):
-    """p(z). Subclasses give `call` (the log density) and `sample`."""
+    """p(z), the base of all priors.
+
+    A prior of one's own gives `call(z)`, log p(z) in nats summed over D, (B, K, D) ->
+    (B, K), and `sample(shape, seed)`, where `seed` is a `keras.random.SeedGenerator`, as
+    in `keras.random.normal(shape, seed=seed)`. With `kl` it may give a closed form;
+    without, the KL is estimated. Register the class to load it again.
+    """
 
     support = "space"
 

@@ -1,11 +1,7 @@
 """Objectives: what training minimises, as one number per example.
 
 Terms that belong to a batch and not to an example (the floors of FreeBits and FreeRate, the
-distance of MMD) take no account of sample weights.
-
-An objective turns a `Draw` into losses: (draw, beta) -> (B,), in nats. To add one, write a
-frozen dataclass with `__call__`, under `@keras.saving.register_keras_serializable()`; its
-fields are its hyperparameters, saved with the model.
+distance of MMD) take no account of sample weights, and are taken on each replica's share.
 """
 
 import dataclasses
@@ -19,7 +15,12 @@ register = keras.saving.register_keras_serializable("tutvae")
 
 
 class Objective:
-    """A loss per example. `samples` is how many z the model draws for each x."""
+    """A loss per example, the base of all objectives: (draw, beta) -> (B,), in nats.
+
+    An objective of one's own is a frozen dataclass with `__call__`, under
+    `@keras.saving.register_keras_serializable()`; its fields are its hyperparameters, saved
+    with the model. `samples` is how many z the model draws for each x, K of `Draw`.
+    """
 
     samples = 1
 
@@ -28,7 +29,7 @@ class Objective:
             raise ValueError(f"samples is {self.samples}; it must be at least 1")
 
     def __call__(self, draw, beta):
-        """`Draw`, weight of the KL -> (B,)."""
+        """`Draw`, weight of the KL -> losses (B,), in nats."""
         raise NotImplementedError
 
     def get_config(self):
@@ -61,7 +62,7 @@ class FreeBits(Objective):
     It needs a KL of each dimension: a `GaussianPosterior` and `StandardNormal`.
 
     Raises:
-        ValueError: When the model is first used, if the KL has no closed form.
+        ValueError: When the model is first used, if the KL does not split into dimensions.
 
     Source: Kingma et al. 2016, arXiv:1606.04934.
     """

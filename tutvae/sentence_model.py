@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae import decoding
+from tutvae.distributions import uniform
 from tutvae.layers import Position, TiedReadout
 from tutvae.likelihoods import categorical
 from tutvae.stream import TextStream
@@ -28,6 +29,12 @@ class SentenceModel:
         for net in (getattr(self, "encoder", None), decoder.step):
             if isinstance(net, keras.Model):
                 check_sizes(net, tokenizer)
+        wanted, width = self.code_width(), decoder.start.input_shape[-1]
+        if width != wanted:
+            raise ValueError(
+                f"the decoder takes {width} dimensions, but z has {wanted}. Build it with "
+                f"latent_dim={wanted}."
+            )
         self.decoder, self.tokenizer, self.word_dropout = decoder, tokenizer, word_dropout
         self.readout = readout or keras.layers.Dense(
             len(tokenizer), dtype="float32", name="readout"
@@ -42,13 +49,19 @@ class SentenceModel:
             self.readout.tie(decoder.embedding)
         if not self.readout.built:
             self.readout.build((None, decoder.width))
-        self.write = tf.function(self.write_tokens, autograph=False, reduce_retracing=True)
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name in self.parts:  # the compiled function would write with the old part
+            self.write = tf.function(
+                self.write_tokens, autograph=False, reduce_retracing=True
+            )
 
     def log_likelihood(self, x, z, training=False):
         """log p(x|z) in nats per sentence: tokens (B, T), z (B, D) -> (B,)."""
         given, target = x[:, :-1], x[:, 1:]
         if training and self.word_dropout:
-            u = keras.random.uniform(ops.shape(given), seed=self.noise)
+            u = uniform(ops.shape(given), self.noise)
             given = ops.where((u < self.word_dropout) & (given > END), UNK, given)
         features = self.decoder([given, z], training=training)
         real = tf.where(target != PAD)  # (N, 2): the softmax runs on real tokens only
@@ -93,13 +106,17 @@ class SentenceModel:
         if isinstance(x, np.ndarray):
             self.check_tokens(x)
 
-    def write_tokens(self, z, temperature, top_p, beams, seed):
+    def write_tokens(self, z, temperature, top_p, beams, seed, first):
         length = self.tokenizer.length - 1
         if beams > 1:
             return decoding.beam(self.decoder, self.readout, z, length, beams)[0]
         return decoding.sample(
-            self.decoder, self.readout, z, length, temperature, top_p, seed
+            self.decoder, self.readout, z, length, temperature, top_p, seed, first
         )
+
+    def code_width(self):
+        """D, the number of dimensions that the decoder has to take."""
+        return self.posterior.latent_dim
 
     def decode(self, z, temperature=0.0, top_p=1.0, beams=1, seed=0, batch_size=1024):
         """Latent vectors -> sentences.
@@ -135,7 +152,7 @@ class SentenceModel:
         for i in range(0, len(z), batch_size):
             rows = tf.constant(z[i : i + batch_size])
             settings = tf.constant(temperature, "float32"), float(top_p), int(beams)
-            ids.append(self.write(rows, *settings, tf.constant(seed + i, "int32")))
+            ids.append(self.write(rows, *settings, tf.constant(seed), tf.constant(i)))
         return self.tokenizer.decode(np.concatenate(ids)) if ids else []
 
     def codes(self, sentences, batch_size=256):
@@ -155,9 +172,15 @@ class SentenceModel:
         return self.decode(self.codes(sentences), **how)
 
     def interpolate(self, first, last, steps=7, **how):
-        """Sentences on the straight line between the codes of two sentences."""
+        """Sentences on the straight line between the codes of two sentences.
+
+        Where z lies on a sphere, on the shorter arc: the line, drawn out to the sphere.
+        """
         a, b = self.codes([first, last])
-        return self.decode(np.linspace(a, b, steps), **how)
+        line = np.linspace(a, b, steps)
+        if getattr(getattr(self, "posterior", None), "support", "space") == "sphere":
+            line /= np.linalg.norm(line, axis=1, keepdims=True)
+        return self.decode(line, **how)
 
 
 def check_sizes(net, tokenizer):
@@ -165,14 +188,15 @@ def check_sizes(net, tokenizer):
 
     Where it has no embedding of a word or no position, a GPU looks up zeros without a word.
     """
-    embeddings = [x for x in net.layers if isinstance(x, keras.layers.Embedding)]
+    inside = list(net._flatten_layers())
+    embeddings = [x for x in inside if isinstance(x, keras.layers.Embedding)]
     words = max((layer.input_dim for layer in embeddings), default=len(tokenizer))
     if words < len(tokenizer):
         raise ValueError(
             f"{net.name} was made for {words} words, but the vocabulary has "
             f"{len(tokenizer)}. Build it with len(tokenizer)."
         )
-    for layer in net.layers:
+    for layer in inside:
         if isinstance(layer, Position) and layer.length < tokenizer.length:
             raise ValueError(
                 f"a Transformer was made for {layer.length} positions, but sentences have "

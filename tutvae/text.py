@@ -28,7 +28,8 @@ class TextVAE(SentenceModel, VAE):
         bag_of_words: Weight of a second task, which is part of `loss`: z alone, by one
             linear layer, predicts the words of the sentence without their order (Zhao et
             al. 2017, arXiv:1703.10960).
-        **kwargs: `prior`, `objective`, `beta`, `seed`: as in `VAE`.
+        **kwargs: `prior`, `objective`, `beta`, `seed`: as in `VAE`. The likelihood is
+            `categorical`; for another, override `log_likelihood`.
 
     Source: Bowman et al. 2016, arXiv:1511.06349.
 
@@ -104,6 +105,9 @@ class TextAutoencoder(SentenceModel, Autoencoder):
         super().__init__(encoder, decoder, categorical, **kwargs)
         self.add_text_parts(decoder, tokenizer, readout, word_dropout)
 
+    def code_width(self):
+        return self.encoder.output_shape[-1]
+
     def call(self, tokens, training=False):
         """tokens (B, T) -> log p(x|code) in nats per sentence, (B,)."""
         return self.log_likelihood(
@@ -133,6 +137,9 @@ class LanguageModel(SentenceModel, BaseModel):
     def call(self, tokens, training=False):
         """tokens (B, T) -> log p(x) in nats per sentence, (B,)."""
         return self.log_likelihood(tokens, ops.zeros((ops.shape(tokens)[0], 0)), training)
+
+    def code_width(self):
+        return 0
 
     def terms(self, x, training=False):
         return {"loss": -self(x, training=training)}

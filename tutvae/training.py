@@ -4,6 +4,7 @@ A model says what a batch costs (`terms`); this module descends on it. It works 
 callbacks, sample weights, mixed precision, `jit_compile` and `tf.distribute`.
 """
 
+import inspect
 import os
 
 import keras
@@ -12,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae.batches import Batches
-from tutvae.likelihoods import bernoulli
+from tutvae.likelihoods import bernoulli, multinomial
 from tutvae.optimizers import Adam
 from tutvae.stream import TextStream
 
@@ -26,7 +27,11 @@ class BaseModel(keras.Model):
     Subclasses give `terms`, name their constructor's arguments in `parts`, and list the
     terms that `fit` reports in `logged`. What regularisers of Keras ask of the parts is
     added to what training minimises, not to the `loss` that is reported. A part may be
-    replaced between two trainings, not within one, whose step is compiled.
+    replaced between two trainings, not within one, whose step is compiled; one with other
+    weights asks for another `compile`.
+
+    A figure of one's own: its name in `logged`, one value per example in `terms`. What
+    needs the whole data set belongs into the `on_epoch_end` of a callback.
     """
 
     parts = ()  # constructor arguments, saved under the same names
@@ -48,6 +53,8 @@ class BaseModel(keras.Model):
                 "see it. A beta that changes is a schedule, a function of the training "
                 "step such as tv.linear(1000); anything else is changed between two `fit`."
             )
+        if name in self.parts and isinstance(old := getattr(self, name, None), keras.Layer):
+            self._tracker.untrack(old)  # Keras would go on to count its weights
         super().__setattr__(name, value)
         if name in self.parts:  # compiled anew, with the new part, when next needed
             self.train_function = self.test_function = self.predict_function = None
@@ -56,10 +63,14 @@ class BaseModel(keras.Model):
         """x -> {name: (B,)}: the `loss` that training minimises, and what is logged."""
         raise NotImplementedError
 
+    def build_parts(self):
+        """Make the weights that parts have not made yet: before a compile, or a load."""
+
     def train_step(self, data):
         x, weight = unpack(data)
         with tf.GradientTape() as tape:
             terms = self.terms(x, training=True)
+            check_one_per_example(terms["loss"], "an objective")
             losses = terms["loss"] if weight is None else terms["loss"] * weight
             loss = ops.sum(losses) / examples(losses)  # of all replicas: gradients add up
             loss += sum(self.losses) / replicas()
@@ -75,7 +86,8 @@ class BaseModel(keras.Model):
     def track(self, terms, weight=None):
         """Update every running mean with one value per example, and return the means."""
         for metric in self.metrics:
-            metric.update_state(terms[metric.name], sample_weight=weight)
+            if metric.name in ("loss", *self.logged):  # others are their owner's affair
+                metric.update_state(terms[metric.name], sample_weight=weight)
         return self.get_metrics_result()
 
     def compile(self, optimizer="adam", *, jit_compile=None, **kwargs):
@@ -95,12 +107,14 @@ class BaseModel(keras.Model):
             if kwargs.get(name) is not None:
                 raise ValueError(
                     f"compile({name}=...) is not used by {type(self).__name__}: the loss "
-                    "follows from its likelihood and objective, and `terms` says what is "
-                    "logged. Pass the objective to the constructor."
+                    "follows from its likelihood and objective. Pass the objective to the "
+                    "constructor; for a figure of your own add its name to `logged`, and a "
+                    "value per example to what `terms` returns."
                 )
         if jit_compile is None:
             jit_compile = replicas() == 1 and os.environ.get("TUTVAE_JIT") == "1"
         optimizer = Adam() if optimizer == "adam" else optimizer
+        self.build_parts()
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.optimizer.build(self.trainable_variables)  # so it can be saved at once
 
@@ -110,10 +124,12 @@ class BaseModel(keras.Model):
     def fit(self, x=None, y=None, *, sample_weight=None, validation_data=None, **kwargs):
         """As `keras.Model.fit`; x is an array, a `tf.data.Dataset` or a `tv.batches(...)`.
 
+        All but x and y go by keyword. The y of a Dataset is not used.
+
         Raises:
             ValueError: If an array is empty or holds NaN or infinite values, y is given
-                and is not x, weights are given for what is no array, or a part of the model
-                is replaced meanwhile.
+                and is not x, weights are given for what is no array, or are NaN, infinite
+                or negative, or a part of the model is replaced meanwhile.
         """
         y = self.check_all(x, y, sample_weight)
         if isinstance(validation_data, tuple):  # x, y or None, weights
@@ -144,6 +160,11 @@ class BaseModel(keras.Model):
     def predict(self, x, **kwargs):
         """As `keras.Model.predict`, for the same x as `fit`, but in its own order.
 
+        Returns:
+            What the model gives when it is called: a `Draw` in a `VAE`, the decoder's
+            output in an `Autoencoder`, log p of each sentence (N,), in nats, in a
+            `TextAutoencoder` or `LanguageModel`.
+
         Raises:
             ValueError: If x is shuffled: its rows could not be told apart in the result.
         """
@@ -164,21 +185,42 @@ class BaseModel(keras.Model):
                 "sample_weight goes with an array x. Put the weights of batches into a "
                 "tf.data.Dataset of (x, x, weight)."
             )
+        weight = np.asarray(sample_weight)
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            raise ValueError(
+                "sample_weight holds NaN, infinite or negative values. Give one finite "
+                "number per example, 0 or more."
+            )
         return x
 
     def check(self, x):
         """Refuse what cannot be learned from: arrays, and the arrays of batches."""
+        if isinstance(x, Batches) and x.is_tokens and not hasattr(self, "tokenizer"):
+            raise ValueError(
+                "tv.batches takes whole numbers (N, T) for sentences, and trims them. This "
+                "model has no tokenizer: pass x.astype('float32')."
+            )
         x = as_array(x)
         check_array(x)
-        if getattr(self, "likelihood", None) is bernoulli and isinstance(x, np.ndarray):
+        likelihood = getattr(self, "likelihood", None)
+        if likelihood is bernoulli and isinstance(x, np.ndarray):
             if x.min() < 0 or x.max() > 1:
                 raise ValueError(
                     f"x lies between {x.min()} and {x.max()}; a Bernoulli likelihood needs "
                     "values in [0, 1]. Divide by the greatest possible one, or choose "
                     "another likelihood."
                 )
+        if likelihood is multinomial and isinstance(x, np.ndarray) and x.min() < 0:
+            raise ValueError(f"x holds {x.min()}; counts of words are 0 or more")
 
     def get_config(self):
+        known = {*self.parts, "self", "seed", "args", "kwargs"}
+        unsaved = set(inspect.signature(type(self).__init__).parameters) - known
+        if unsaved and type(self).get_config is BaseModel.get_config:
+            raise ValueError(
+                f"{type(self).__name__} does not save its arguments {sorted(unsaved)}. Add "
+                "their names to `parts`, and keep each in an attribute of that name."
+            )
         saved = {name: serialize(getattr(self, name)) for name in (*self.parts, "seed")}
         return {**super().get_config(), **saved}
 
@@ -213,6 +255,15 @@ def seed_states(model):
     return [v for v in model.variables if v.name == "seed_generator_state"]
 
 
+def check_one_per_example(values, source):
+    """Refuse a mean over the batch, and pairs of examples, which would train in silence."""
+    if len(values.shape) != 1:
+        raise ValueError(
+            f"{source} gives one number per example, (B,), not {tuple(values.shape)}: sum "
+            "over what makes up an example, and never over the batch"
+        )
+
+
 def as_dataset(x):
     """`Batches`, `TextStream` -> tf.data.Dataset; anything else is left to Keras."""
     return x.dataset() if isinstance(x, (Batches, TextStream)) else x
@@ -237,6 +288,8 @@ def check_array(x):
             f"x is a list of {len(x)}; pass an array. Sentences become one with "
             "Tokenizer.encode."
         )
+    if hasattr(x, "toarray"):
+        raise ValueError("x is a sparse matrix; pass x.toarray()")
     if not isinstance(x, np.ndarray):
         return
     if x.size == 0:
@@ -269,8 +322,9 @@ def load_model(path):
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:
         raise ValueError(
-            f"{path} cannot be read as a saved model ({type(error).__name__}: {error}). If "
-            "a class could not be located, import the module that defines it, decorated "
-            "with keras.saving.register_keras_serializable(). Otherwise the file may be "
-            "truncated or altered: fetch or save it again."
+            f"{path} cannot be read as a saved model. If a class or a function could not "
+            "be located, import the module that defines it, decorated with "
+            "@keras.saving.register_keras_serializable(). Otherwise the file may be "
+            "truncated or altered: fetch or save it again. "
+            f"({type(error).__name__}: {error})"
         ) from error

@@ -10,18 +10,27 @@ from tutvae.distributions import StandardNormal
 from tutvae.likelihoods import bernoulli
 from tutvae.objectives import ELBO
 from tutvae.schedules import TargetRate
-from tutvae.training import BaseModel
+from tutvae.training import BaseModel, check_one_per_example
 
 
 class Draw(NamedTuple):
-    """What one stochastic pass says about B examples, with K samples of D dimensions."""
+    """What one stochastic pass says about B examples, with K samples of D dimensions.
 
-    z: tf.Tensor  # (B, K, D) samples of q(z|x)
-    log_px: tf.Tensor  # (B, K) log p(x|z), nats
-    log_pz: tf.Tensor  # (B, K) log p(z), nats
-    log_qz: tf.Tensor  # (B, K) log q(z|x), nats
-    kl: tf.Tensor  # (B, D) KL(q || p) by dimension, or (B, 1) without a closed form
-    z_prior: tf.Tensor  # (B, K, D) samples of p(z)
+    Args:
+        z: (B, K, D), samples of q(z|x).
+        log_px: (B, K), log p(x|z) in nats.
+        log_pz: (B, K), log p(z) in nats.
+        log_qz: (B, K), log q(z|x) in nats.
+        kl: (B, D), KL(q || p) in nats by dimension, or (B, 1) where it does not split.
+        z_prior: (B, K, D), samples of p(z).
+    """
+
+    z: tf.Tensor
+    log_px: tf.Tensor
+    log_pz: tf.Tensor
+    log_qz: tf.Tensor
+    kl: tf.Tensor
+    z_prior: tf.Tensor
 
 
 @keras.saving.register_keras_serializable("tutvae")
@@ -34,7 +43,9 @@ class VAE(BaseModel):
         decoder: The same, z (B, D) -> the parameters that `likelihood` expects.
         posterior: Layer, features -> q(z|x).
         prior: Layer, z -> log p(z). Defaults to `StandardNormal()`.
-        likelihood: Function, (x, decoder output) -> log p(x|z) in nats per example.
+        likelihood: Function, (x, decoder output) -> log p(x|z) in nats, one number per
+            example, (B,). Register your own with
+            `@keras.saving.register_keras_serializable()`, or it cannot be loaded again.
         objective: `Objective` to minimise.
         beta: Weight of the KL term: a number, a schedule of the training step, or a
             `TargetRate`.
@@ -42,7 +53,12 @@ class VAE(BaseModel):
 
     `fit` logs means over examples, in nats: `loss` (the objective, and the second task of
     a `TextVAE` that has one), `nll` (-log p(x|z)), `kl` (the rate), `elbo` (-nll - kl,
-    whatever beta is), and `beta`.
+    whatever beta is), and `beta`. A subclass whose constructor takes more adds the names to
+    `parts`.
+
+    Raises:
+        ValueError: If a part does not fit another, or the encoder has no known shape; when
+            the model is used, if its likelihood or objective does not give (B,).
 
     Source: Kingma & Welling 2014, arXiv:1312.6114; Rezende et al. 2014, arXiv:1401.4082.
 
@@ -83,8 +99,19 @@ class VAE(BaseModel):
                 f"{type(self.prior).__name__} on the {self.prior.support}: a "
                 "VonMisesFisherPosterior goes with prior=UniformSphere(), and no other does"
             )
-        if not posterior.built:
-            posterior.build(encoder.output_shape)
+        self.build_parts()
+
+    def build_parts(self):
+        try:
+            width = self.encoder.output_shape[1:]
+        except AttributeError:
+            raise ValueError(
+                f"{self.encoder.name} has no known shapes: make it a functional or "
+                "Sequential model that begins with a keras.Input"
+            ) from None
+        # Called, not built: this also builds the layers that a part of your own may hold.
+        self.posterior(ops.zeros((1, *width)))
+        self.prior(ops.zeros((1, 1, self.posterior.latent_dim)))
 
     def call(self, x, training=False):
         """x -> Draw, with as many samples as the objective asks for."""
@@ -97,6 +124,7 @@ class VAE(BaseModel):
         z_prior = self.prior.sample(ops.shape(z), self.noise)
         rows = ops.reshape(z, (-1, self.posterior.latent_dim))
         log_px = self.log_likelihood(ops.repeat(x, k, axis=0), rows, training)
+        check_one_per_example(log_px, "a likelihood")
         return Draw(
             z,
             ops.reshape(log_px, (-1, k)),
