@@ -184,6 +184,18 @@ START_TWICE[0, 1], PAD_INSIDE[0, 1], WORD_AFTER_END[0, -1] = 2, 0, 4
         (lambda: text_vae().decode(np.full((1, D), np.nan)), "finite"),
         (lambda: text_vae().decode(np.zeros((1, D + 1))), r"shape \(N, 3\)"),
         (lambda: text_vae().decode(np.zeros(D)), r"shape \(N, 3\)"),
+        (lambda: TOKENIZER.decode(TOKENS[0]), r"shape \(10,\); expected \(N, T\).*\[:1\]"),
+        (lambda: tv.Tokenizer.fit(iter([])), "no sentences"),
+        (lambda: tv.load_data("mine.txt"), r"Unknown corpus.*tv\.read_lines\(path\)"),
+        (lambda: tv.Aggressive(tv.batches(TOKENS), TOKENS, 9), "^x must be an array"),
+        (
+            lambda: tv.Aggressive(TOKENS, tf.data.Dataset.from_tensors(TOKENS), 9),
+            "^validation must be an array",
+        ),
+        (
+            lambda: text_vae().fit(TOKENS, callbacks=[tv.Aggressive(TOKENS, LINES, 9)]),
+            "dtype.*Tokenizer.encode",
+        ),
         (lambda: tv.Tokenizer.fit(LINES, size=4), "over 4"),
         (lambda: tv.WhitespaceTokenizer.fit(["a b", "a </s> b"]), "sentence 1.*</s>"),
         (lambda: tv.Tokenizer.fit(LINES, length=0), "at least 3"),

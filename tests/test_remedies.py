@@ -178,6 +178,30 @@ def test_the_encoder_alone_is_clipped_by_the_gradient_of_all_parts():
     assert np.array_equal(readout, vae.readout.kernel.numpy())
 
 
+@pytest.mark.parametrize("place", ["kernel_regularizer", "activity_regularizer"])
+def test_the_encoder_alone_minimises_what_regularisers_ask_for(place):
+    layer = keras.layers.Dense(3, **{place: keras.regularizers.L2(10.0)})
+    encoder = keras.Sequential([keras.Input((5,)), layer])
+    parts = tv.dense_decoder(2, (5,)), tv.PointPosterior(2)
+    vae = tv.VAE(encoder, *parts, likelihood=tv.gaussian, beta=0.0)
+    vae.compile(keras.optimizers.SGD(0.0))  # the training steps change nothing
+    x, before = features(32), encoder.get_weights()[0]
+    aggressive = tv.Aggressive(x, x, budget=60, rate=0.01)
+    vae.fit(x, epochs=2, callbacks=[aggressive], verbose=0)
+    assert np.abs(encoder.get_weights()[0]).mean() < 0.3 * np.abs(before).mean()
+
+
+def test_an_aggressive_encoder_is_refused_where_losses_must_be_scaled(request):
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
+    keras.config.set_dtype_policy("mixed_float16")
+    vae, aggressive = text_vae(), tv.Aggressive(TOKENS, TOKENS, budget=9)
+    with pytest.raises(ValueError, match=r"mixed_float16: use float32"):
+        vae.fit(TOKENS, callbacks=[aggressive], verbose=0)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    text_vae().fit(TOKENS, callbacks=[aggressive], verbose=0)
+    assert aggressive.steps == 9
+
+
 def test_an_aggressive_training_resumes_with_the_same_weights(tmp_path):
     def run(name, stop_at=None):
         keras.utils.set_random_seed(0)

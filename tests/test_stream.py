@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
@@ -111,6 +112,35 @@ def test_a_model_trains_on_it_and_resumes_in_the_middle_of_an_epoch(shards, tmp_
         run("cut.npz", stop_at=11)
     assert same(whole, run("cut.npz"))
     assert not same(whole, text_vae().get_weights())
+
+
+def test_a_resumed_and_a_finished_run_leave_the_next_fit_alone(tmp_path):
+    tokens = TOKENIZER.encode(SENTENCES)
+
+    def resume(vae, epochs):
+        data = tv.batches(tokens, 12, seed=0)
+        state = tv.Resume(tmp_path / "run.npz", data)
+        return vae.fit(data, epochs=epochs, callbacks=[state], verbose=0)
+
+    resume(text_vae(), 1)
+    for epochs, done in ((2, 2), (2, 2), (3, 3)):  # resumed, finished, made longer
+        vae = text_vae()
+        assert len(resume(vae, epochs).epoch) == done
+        assert vae.fit(tokens, epochs=2, verbose=0).epoch == [0, 1]
+
+
+def test_a_path_is_a_file_or_a_pattern_and_may_begin_at_home(shards, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "one[1].txt").write_text("a e hi\n")
+    for one in (tmp_path / "0.txt", "~/0.txt", ["~/0.txt"], pathlib.Path("~/0.txt")):
+        assert tv.TextStream(one, TOKENIZER).files == [str(tmp_path / "0.txt")]
+    for pattern in (tmp_path / "[012].txt", "~/[012].txt"):
+        assert tv.TextStream(pattern, TOKENIZER).sentences == 36
+    assert tv.TextStream(tmp_path / "one[1].txt", TOKENIZER).sentences == 1
+    assert tv.read_lines("~/one[1].txt") == ["a e hi"]
+    with pytest.raises(FileNotFoundError, match=r"no file at .*gone\.txt"):
+        tv.TextStream(tmp_path / "gone.txt", TOKENIZER)
 
 
 def test_bad_files(tmp_path):

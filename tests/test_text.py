@@ -37,6 +37,15 @@ def test_tokenizer_splits_punctuation_and_puts_it_back():
     assert tokenizer.decode(tokenizer.encode(lines)) == lines
 
 
+def test_sentences_may_come_one_by_one():
+    tokenizer = tv.Tokenizer.fit((line for line in LINES), length=10)
+    assert tokenizer.words == TOKENIZER.words
+    for sentences in (iter(LINES), np.array(LINES), dict.fromkeys(LINES)):
+        np.testing.assert_array_equal(tokenizer.encode(sentences), TOKENS)
+    with pytest.raises(ValueError, match=r"not one token.*'zyx'"):
+        tokenizer.encode(iter(["zyx"]))
+
+
 @given(st.lists(WORDS, min_size=1, max_size=5))
 @settings(max_examples=50, deadline=None)
 def test_round_trip_of_known_words(sentences):

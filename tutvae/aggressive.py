@@ -18,7 +18,8 @@ class Aggressive(keras.callbacks.Callback):
 
     Args:
         x: Training examples, an array (N, ...).
-        validation: Examples for the mutual information.
+        validation: Examples for the mutual information, an array too. A posterior that has
+            none (nan, see `mutual_information`) ends the phase at the first measurement.
         budget: Steps of the encoder alone, at most, in the whole training.
         most: Steps of the encoder alone before one batch, at most; at least 1.
         every: Training steps from one measurement of the mutual information to the next.
@@ -28,7 +29,8 @@ class Aggressive(keras.callbacks.Callback):
         seed: Seed of the choice of batches.
 
     Raises:
-        ValueError: If `most` is below 1.
+        ValueError: If `most` is below 1, or x or `validation` is no array. From `fit`, if
+            they hold what `fit` refuses, or in mixed_float16.
 
     `aggressive`, `steps`, `information` and `done` are its state: give it to `Resume`.
 
@@ -48,16 +50,28 @@ class Aggressive(keras.callbacks.Callback):
         seed=0,
     ):
         super().__init__()
-        self.x, self.validation, self.budget = x, validation, budget
+        self.x, self.validation, self.budget = np.asarray(x), np.asarray(validation), budget
         self.most, self.every, self.batch_size = most, every, batch_size
         self.rate, self.seed = rate, seed
         if most < 1:
             raise ValueError(f"most is {most}; it must be at least 1")
+        for name, examples in (("x", self.x), ("validation", self.validation)):
+            if examples.ndim == 0:  # it is drawn from, or looked at again and again
+                raise ValueError(
+                    f"{name} must be an array of examples, not batches or a dataset"
+                )
         self.aggressive, self.steps, self.information = budget > 0, 0, 0.0
         self.done = -1  # training steps before which the encoder has caught up
 
     def on_train_begin(self, logs=None):
         vae = self.model
+        for examples in (self.x, self.validation):
+            vae.check(examples)
+        if isinstance(vae.optimizer, keras.optimizers.LossScaleOptimizer):
+            raise ValueError(
+                "Aggressive does not scale the loss of the encoder's own steps, whose "
+                "gradients vanish in mixed_float16: use float32 or mixed_bfloat16"
+            )
         optimizer = keras.optimizers.SGD(self.rate)
         weights = [*vae.encoder.trainable_variables, *vae.posterior.trainable_variables]
         optimizer.build(weights)
@@ -67,7 +81,7 @@ class Aggressive(keras.callbacks.Callback):
         @tf.function(reduce_retracing=True)
         def step(x):
             with tf.GradientTape() as tape:
-                loss = ops.mean(vae.terms(x, training=True)["loss"])
+                loss = ops.mean(vae.terms(x, training=True)["loss"]) + sum(vae.losses)
             # A decoder on a steep slope shortens the encoder's step too.
             gradients = tape.gradient(loss, [*weights, *others])
             gradients, _ = tf.clip_by_global_norm(gradients, 5.0)

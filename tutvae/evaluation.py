@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras import ops
 
 from tutvae.batches import trim
-from tutvae.distributions import Point
+from tutvae.distributions import Normal, Point
 from tutvae.sphere import VonMisesFisher
-from tutvae.tokenizer import Tokenizer
+from tutvae.tokenizer import Tokenizer, as_list
 
 # Likelihood and use of the latent variable
 
@@ -39,20 +39,17 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
         `mi`, mutual information of x and z under q (`mutual_information`);
         `au`, active units (`active_units`). For token ids also `ppl_elbo` and `ppl_iw`,
         perplexity per token with END counted. A `PointPosterior` has no bound and no
-        mutual information: these are nan.
+        mutual information: these are nan. So is `mi` for a posterior of your own that is
+        neither `Normal` nor `VonMisesFisher`.
+
+    Of text, numbers can be compared between models with the same tokenizer only: all words
+    that it does not know are one token, which is easy to predict.
 
     Raises:
-        ValueError: If x is no array of examples, is empty, or holds what `fit` refuses, or
-            `samples` is below 1.
+        ValueError: If the model has no posterior, x is no array of examples, is empty, or
+            holds what `fit` refuses, or `samples` is below 1.
     """
-    if samples < 1:
-        raise ValueError(f"samples is {samples}; it must be at least 1")
-    x = np.asarray(x)
-    if x.ndim == 0:
-        raise ValueError("x must be an array of examples, not batches or a dataset")
-    if len(x) == 0:
-        raise ValueError("no examples to evaluate: x is empty")
-    vae.check(x)
+    x = checked(vae, x, samples)
     q = posteriors(vae, x, batch_size)
     log_px, kl, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
     nll, kl, iw_nll = -float(np.mean(log_px)), float(np.mean(kl)), -float(np.mean(log_w))
@@ -70,6 +67,45 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
         numbers["ppl_elbo"] = perplexity(numbers["elbo_nll"], x)
         numbers["ppl_iw"] = perplexity(numbers["iw_nll"], x)
     return numbers
+
+
+def log_likelihood(vae, x, samples=100, batch_size=64):
+    """log p(x) of each example in nats (N,), as far as importance samples tell it.
+
+    In expectation it is a lower bound, the tighter the more samples (Burda et al. 2016,
+    arXiv:1509.00519). The mean is -`iw_nll` of `report`; scikit-learn has the name
+    `score_samples` for it. The least likely examples are the outliers.
+
+    Args:
+        vae, x, samples, batch_size: As in `report`.
+
+    Raises:
+        ValueError: As `report`, and for a `PointPosterior`, which has no bound.
+    """
+    x = checked(vae, x, samples)
+    q = posteriors(vae, x, batch_size)
+    if isinstance(q, Point):
+        raise ValueError("a PointPosterior has no density, and so no bound on log p(x)")
+    return log_weights(vae, x, q, samples, batch_size)[2]
+
+
+def checked(vae, x, samples):  # x as an array, if all three can be used
+    if not hasattr(vae, "posterior"):
+        raise ValueError(
+            f"a {type(vae).__name__} has no posterior q(z|x). For a LanguageModel: nll = "
+            'model.evaluate(tokens, return_dict=True)["loss"], and then '
+            "tv.evaluation.perplexity(nll, tokens). An autoencoder has no p(x), and "
+            "model.evaluate(x) gives its -log p(x|code)."
+        )
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; it must be at least 1")
+    x = np.asarray(x)
+    if x.ndim == 0:
+        raise ValueError("x must be an array of examples, not batches or a dataset")
+    if len(x) == 0:
+        raise ValueError("no examples to evaluate: x is empty")
+    vae.check(x)
+    return x
 
 
 def posteriors(vae, x, batch_size=64):
@@ -131,12 +167,13 @@ def mutual_information(q, samples=10_000, block=1000, seed=0):
     result is at most log N; when it is near 0, noise may make it negative.
 
     Args:
-        q: `Normal` or `VonMisesFisher`, with fields of N rows.
+        q: `Normal` or `VonMisesFisher`, with fields of N rows. For any other family the
+            result is nan: its densities of all pairs are not known as a matrix product.
 
     Source: Hoffman & Johnson 2016; as evaluated by He et al. 2019, arXiv:1901.05534.
     """
-    if isinstance(q, Point):
-        return float("nan")  # it has no density
+    if not isinstance(q, (Normal, VonMisesFisher)):
+        return math.nan
     n, rng = len(q.mean), np.random.default_rng(seed)
     rows = rng.permutation(n)[:samples]
     log_q = pairwise_log_prob(q)
@@ -184,6 +221,9 @@ def active_units(means, threshold=0.01):
 def perplexity(nll, tokens):
     """exp of the mean NLL per predicted token: END counted, START and padding not.
 
+    It can be compared between models with the same tokenizer only: all words that it does
+    not know are one token, which is easy to predict.
+
     Args:
         nll: Mean NLL in nats per sentence.
         tokens: ids (N, T) of those sentences.
@@ -201,27 +241,46 @@ def bleu(references, hypotheses, split=Tokenizer.split):
     Args:
         references, hypotheses: N sentences each, one reference per hypothesis.
         split: Function, sentence -> tokens; `CharTokenizer.split` for Chinese.
-    """
-    from nltk.translate.bleu_score import corpus_bleu
 
-    if len(references) != len(hypotheses):
-        raise ValueError(f"{len(references)} references for {len(hypotheses)} hypotheses")
-    if len(references) == 0:
-        raise ValueError("no sentences to compare")
+    Raises:
+        ValueError: If there are no sentences, one string in place of them, or not as many
+            hypotheses as references.
+        ModuleNotFoundError: If NLTK is not installed.
+    """
+    references, hypotheses = pairs(references, hypotheses)
     with (
         warnings.catch_warnings()
     ):  # that no 4-gram matches at all is a fact, not an accident
         warnings.simplefilter("ignore")
-        score = corpus_bleu(
+        score = nltk_bleu().corpus_bleu(
             [[split(r)] for r in references], [split(h) for h in hypotheses]
         )
     return float(score)
 
 
 def exact_match(references, hypotheses, split=Tokenizer.split):
-    """Share of hypotheses whose tokens are those of their reference."""
-    pairs = zip(references, hypotheses, strict=True)
-    return float(np.mean([split(r) == split(h) for r, h in pairs]))
+    """Share of hypotheses whose tokens are those of their reference.
+
+    Raises:
+        ValueError: As `bleu`.
+    """
+    both = zip(*pairs(references, hypotheses), strict=True)
+    return float(np.mean([split(r) == split(h) for r, h in both]))
+
+
+def pairs(references, hypotheses):  # both as lists, if they go together
+    references, hypotheses = as_list(references), as_list(hypotheses)
+    if len(references) != len(hypotheses):
+        raise ValueError(f"{len(references)} references for {len(hypotheses)} hypotheses")
+    return references, hypotheses
+
+
+def nltk_bleu():
+    try:
+        from nltk.translate import bleu_score
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("BLEU needs NLTK: pip install nltk") from error
+    return bleu_score
 
 
 def reconstruction(model, sentences, **how):
@@ -233,7 +292,12 @@ def reconstruction(model, sentences, **how):
 
     Returns:
         {"bleu4": ..., "exact_match": ...}, both in [0, 1].
+
+    Raises:
+        ValueError: If there are no sentences, or the model's tokenizer refuses one.
+        ModuleNotFoundError: If NLTK is not installed.
     """
+    sentences = as_list(sentences)
     said, split = model.reconstruct(sentences, **how), model.tokenizer.split
     return {
         "bleu4": bleu(sentences, said, split),
@@ -245,8 +309,11 @@ def distinct(sentences, n=2, split=Tokenizer.split):
     """Distinct n-grams over all n-grams.
 
     After Li et al. 2016, arXiv:1510.03055, who divide by the number of tokens.
+
+    Raises:
+        ValueError: If there are no sentences, or one string in place of them.
     """
-    grams = [g for s in sentences for g in ngrams(split(s), n)]
+    grams = [g for s in as_list(sentences) for g in ngrams(split(s), n)]
     return len(set(grams)) / max(1, len(grams))
 
 
@@ -257,19 +324,23 @@ def ngrams(tokens, n):
 def self_bleu(sentences, limit=200, split=Tokenizer.split):
     """Mean BLEU-4 of each sentence against all others: high means little variety.
 
-    Source: Zhu et al. 2018, arXiv:1802.01886.
+    Source: Zhu et al. 2018, arXiv:1802.01886. Smoothed by method 1 of Chen & Cherry 2014 in
+    NLTK: where no n-gram of a length matches, 0.1 of one does.
 
     Args:
         sentences: Strings; the first `limit` are used, as the cost grows with their square.
-    """
-    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-    if len(sentences) < 2:
+    Raises:
+        ValueError: If there are fewer than two sentences, or one string in place of them.
+        ModuleNotFoundError: If NLTK is not installed.
+    """
+    tokens = [split(s) for s in as_list(sentences)[:limit]]
+    if len(tokens) < 2:
         raise ValueError("self-BLEU compares sentences with each other: pass at least two")
-    tokens = [split(s) for s in sentences[:limit]]
-    smooth = SmoothingFunction().method1
+    nltk = nltk_bleu()
+    smooth = nltk.SmoothingFunction().method1
     scores = [
-        sentence_bleu(tokens[:i] + tokens[i + 1 :], t, smoothing_function=smooth)
+        nltk.sentence_bleu(tokens[:i] + tokens[i + 1 :], t, smoothing_function=smooth)
         for i, t in enumerate(tokens)
     ]
     return float(np.mean(scores))

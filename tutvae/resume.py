@@ -56,7 +56,7 @@ class Resume(keras.callbacks.Callback):
         if self.params["steps"] != len(self.data) or self.model.steps_per_execution > 1:
             raise ValueError(OTHER_DATA)
         self.loaded, self.epoch = self.read(), -1
-        self.model._initial_epoch = None  # Keras would keep that of an earlier fit
+        self.model._initial_epoch = None  # left by a fit that failed before its first epoch
         if self.loaded is None:
             self.first_pass = self.data.epoch  # passes made before this fit
             return
@@ -71,6 +71,7 @@ class Resume(keras.callbacks.Callback):
             self.restore_callbacks()
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.model._initial_epoch = None  # was read; Keras would keep it for the next fit
         self.epoch, self.batch = epoch, 0
         if self.loaded is not None:
             self.restore()
@@ -93,6 +94,7 @@ class Resume(keras.callbacks.Callback):
             self.save()
 
     def on_train_end(self, logs=None):
+        self.model._initial_epoch = None  # no epoch was left that would have done it
         if self.loaded is not None:  # the run had finished: History was reset after loading
             self.restore_callbacks()
             return

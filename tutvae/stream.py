@@ -18,8 +18,8 @@ class TextStream:
     Blank lines are left out, and longer sentences than the tokenizer's are cut.
 
     Args:
-        files: A pattern such as "shards/*.txt", or a list of paths: UTF-8, perhaps
-            compressed ("*.gz", all of them or none).
+        files: A path or a pattern such as "~/shards/*.txt", or a list of paths: UTF-8,
+            perhaps compressed ("*.gz", all of them or none).
         tokenizer: `Tokenizer`.
         batch_size: Sentences per batch; the last batch may be smaller.
         seed: Seed of the order, which depends on it and on the number of the epoch alone:
@@ -52,8 +52,10 @@ class TextStream:
         sentences=None,
         by_length=True,
     ):
-        paths = sorted(glob.glob(files)) if isinstance(files, str) else list(files)
-        self.files = [os.fspath(path) for path in paths]
+        if isinstance(files, (str, os.PathLike)):
+            pattern = os.path.expanduser(files)
+            files = sorted(glob.glob(pattern)) or [pattern]  # "a[1].txt" matches not itself
+        self.files = [os.path.expanduser(path) for path in files]
         missing = [path for path in self.files if not os.path.isfile(path)]
         if missing or not self.files:
             raise FileNotFoundError(f"no file at {missing[0] if missing else files}")

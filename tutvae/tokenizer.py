@@ -1,6 +1,7 @@
 """Sentences <-> token ids, by words or by characters."""
 
 import collections
+import os
 import re
 
 import keras
@@ -68,7 +69,7 @@ class Tokenizer:
         """Learn a vocabulary.
 
         Args:
-            sentences: Strings.
+            sentences: Strings; any iterable of them, here and in `encode`.
             size: Entries at most, the four special ones included. The most frequent tokens
                 are kept, ties in alphabetical order.
             length: Tokens a sentence is padded to; by default, what the longest needs.
@@ -96,10 +97,7 @@ class Tokenizer:
     @classmethod
     def split_all(cls, sentences):
         """Split each sentence, and refuse what is no sentence."""
-        if isinstance(sentences, str):
-            raise ValueError("got one string; pass a list of sentences, [sentence]")
-        if len(sentences) == 0:
-            raise ValueError("got no sentences; the list is empty")
+        sentences = as_list(sentences)
         for i, sentence in enumerate(sentences):
             if not isinstance(sentence, str) or not sentence.strip():
                 raise ValueError(
@@ -127,6 +125,7 @@ class Tokenizer:
             ValueError: If there are no sentences, one is empty or too long, or not one word
                 of all of them is known.
         """
+        sentences = as_list(sentences)
         out = self.encode_any(sentences, truncate)
         if not (out > END).any():
             raise ValueError(
@@ -161,9 +160,18 @@ class Tokenizer:
         return known and 0 < len(tokens) <= self.length - 2
 
     def decode(self, tokens):
-        """Ids (N, T) -> sentences, up to the first END."""
-        sentences = []
-        for row in np.asarray(tokens).tolist():
+        """Ids (N, T) -> sentences, up to the first END.
+
+        Raises:
+            ValueError: If the ids have another shape.
+        """
+        tokens, sentences = np.asarray(tokens), []
+        if tokens.ndim != 2:
+            raise ValueError(
+                f"tokens have shape {tokens.shape}; expected (N, T). Pass one row as "
+                "tokens[:1], not tokens[0]."
+            )
+        for row in tokens.tolist():
             row = row[: row.index(END)] if END in row else row
             sentences.append(self.join(self.words[i] for i in row if i not in (PAD, START)))
         return sentences
@@ -209,6 +217,16 @@ class WhitespaceTokenizer(Tokenizer):
         return " ".join(tokens)
 
 
+def as_list(sentences):
+    """Any iterable of sentences -> a list of them, at least one."""
+    if isinstance(sentences, str):
+        raise ValueError("got one string; pass a list of sentences, [sentence]")
+    sentences = list(sentences)
+    if not sentences:
+        raise ValueError("got no sentences; the list is empty")
+    return sentences
+
+
 def read_lines(path):
     """The non-empty lines of a UTF-8 text file, stripped.
 
@@ -217,7 +235,7 @@ def read_lines(path):
         ValueError: If the file is not UTF-8, or holds no line.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
             lines = [line.strip() for line in file if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(

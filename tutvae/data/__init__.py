@@ -59,6 +59,9 @@ def load_data(name, **options):
         (1000, (1000,))
     """
     if name not in CORPORA:
-        raise ValueError(f"Unknown corpus {name!r}. Choose one of: {', '.join(CORPORA)}.")
+        raise ValueError(
+            f"Unknown corpus {name!r}. Choose one of: {', '.join(CORPORA)}. For a text "
+            "file of your own use tv.read_lines(path)."
+        )
     module, function = CORPORA[name]
     return getattr(import_module(f"tutvae.data.{module}"), function)(**options)
