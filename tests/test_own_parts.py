@@ -82,6 +82,77 @@ def test_a_part_may_be_replaced_between_two_trainings():
     assert len(vae.weights) == len(image_vae(posterior=Deep(D)).weights)  # no old ones
 
 
+def test_a_model_with_a_replaced_part_is_saved_whole(tmp_path):
+    vae = image_vae(optimizer=keras.optimizers.Adam())
+    vae.encoder = tv.dense_encoder((4, 4), (6,))
+    vae.compile(keras.optimizers.Adam())
+    vae.fit(images(), verbose=0)
+    vae.save(tmp_path / "vae.keras")
+    loaded = tv.load_model(tmp_path / "vae.keras")
+    x = images()
+    np.testing.assert_array_equal(loaded.encode(x), vae.encode(x))
+    moments = [[np.array(v) for v in m.optimizer.variables] for m in (vae, loaded)]
+    assert same(*moments)
+
+
+def test_a_part_that_has_another_use_stays_a_part():
+    vae = image_vae()
+    vae.teacher = vae.encoder
+    vae.encoder = tv.dense_encoder((4, 4), (6,))
+    kept = {id(w) for w in vae.weights}
+    assert all(id(w) in kept for w in (*vae.teacher.weights, *vae.encoder.weights))
+
+
+def test_a_replaced_readout_is_built_or_tied():
+    vae = text_vae()
+    for readout in (keras.layers.Dense(V, dtype="float32"), tv.TiedReadout()):
+        vae.readout = readout
+        vae.compile(run_eagerly=True)
+        vae.fit(TOKENS, verbose=0)
+    assert vae.readout.embedding is vae.decoder.embedding
+    with pytest.raises(ValueError, match="embedding of the old decoder"):
+        vae.decoder = tv.lstm_decoder(V, D, 8, 8)
+
+
+def test_a_tied_readout_takes_the_embedding_of_words_and_not_of_positions():
+    z, tokens = keras.Input((D,)), keras.Input((None,), dtype="int32")
+
+    class Both(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.words = keras.layers.Embedding(V, 8)
+            self.positions = keras.layers.Embedding(10, 8)
+
+        def call(self, tokens):
+            places = ops.arange(ops.shape(tokens)[1])
+            return self.words(tokens) + self.positions(places)
+
+    both = Both()
+    step = keras.Model([tokens, z, z], [both(tokens), z])
+    assert tv.TextDecoder(keras.Model(z, z), step).embedding is both.words
+
+
+def test_an_encoder_may_have_several_outputs():
+    x = keras.Input((4,))
+    heads = keras.layers.Dense(2)(x), keras.layers.Dense(2)(x)
+
+    class Ready(tv.Posterior):
+        def build(self, shape):
+            pass
+
+        def call(self, features):
+            return tv.Normal(*features)
+
+    vae = tv.VAE(keras.Model(x, heads), tv.dense_decoder(2, (4,), (3,)), Ready(2))
+    vae.compile()
+    vae.fit(np.ones((8, 4), "float32"), verbose=0)
+
+
+def test_a_seed_may_be_an_integer_of_numpy():
+    vae = text_vae()
+    assert vae.generate(2, seed=np.int64(1)) == vae.generate(2, seed=1)
+
+
 def test_a_replaced_decoder_writes():
     vae = text_vae()
     z = np.random.default_rng(0).normal(size=(20, D))
@@ -146,10 +217,16 @@ class Remembering(Forgetful):
 
 def test_an_argument_that_would_be_lost_is_refused_on_saving(tmp_path):
     nets = tv.dense_encoder((4,)), tv.dense_decoder(2, (4,)), tv.GaussianPosterior(2)
-    with pytest.raises(ValueError, match=r"does not save .*gamma.* to `parts`"):
+    with pytest.raises(ValueError, match=r"does not save .*gamma.* in `parts`"):
         Forgetful(*nets, gamma=5.0).save(tmp_path / "vae.keras")
     Remembering(*nets, gamma=5.0).save(tmp_path / "vae.keras")
     assert tv.load_model(tmp_path / "vae.keras").gamma == 5.0
+
+    class Named(tv.VAE):  # nothing of it is lost
+        def __init__(self, *nets, name=None, **options):
+            super().__init__(*nets, name=name, **options)
+
+    assert Named(*nets, name="mine").get_config()["name"] == "mine"
 
 
 class Watched(tv.VAE):

@@ -69,10 +69,11 @@ class TextDecoder(keras.Model):
     @property
     def embedding(self):
         """The word embedding, for a `TiedReadout`."""
-        for layer in self.step._flatten_layers():
-            if isinstance(layer, layers.Embedding):
-                return layer
-        raise ValueError("a TiedReadout needs an Embedding in the decoder's step")
+        inside = self.step._flatten_layers()
+        found = [layer for layer in inside if isinstance(layer, layers.Embedding)]
+        if not found:
+            raise ValueError("a TiedReadout needs an Embedding in the decoder's step")
+        return max(found, key=lambda layer: layer.input_dim)  # not that of positions
 
     def get_config(self):
         save = keras.saving.serialize_keras_object

@@ -212,8 +212,8 @@ class Prior(keras.Layer):
     """p(z), the base of all priors.
 
     A prior of one's own gives `call(z)`, log p(z) in nats summed over D, (B, K, D) ->
-    (B, K), and `sample(shape, seed)`, where `seed` is a `keras.random.SeedGenerator`, as
-    in `keras.random.normal(shape, seed=seed)`. With `kl` it may give a closed form;
+    (B, K), and `sample(shape, seed)`, where `seed` is a `keras.random.SeedGenerator`: see
+    `tv.distributions.standard_normal` and `uniform`. With `kl` it may give a closed form;
     without, the KL is estimated. Register the class to load it again.
     """
 

@@ -39,23 +39,38 @@ class SentenceModel:
         self.readout = readout or keras.layers.Dense(
             len(tokenizer), dtype="float32", name="readout"
         )
-        if isinstance(self.readout, TiedReadout):
-            if decoder.embedding.input_dim != len(tokenizer):
-                raise ValueError(
-                    f"a TiedReadout writes the {decoder.embedding.input_dim} words of the "
-                    f"decoder's embedding, but the vocabulary has {len(tokenizer)}. Build "
-                    "the decoder with len(tokenizer)."
-                )
-            self.readout.tie(decoder.embedding)
-        if not self.readout.built:
-            self.readout.build((None, decoder.width))
+        self.build_parts()
+
+    def build_parts(self):
+        super().build_parts()
+        readout = getattr(self, "readout", None)  # a VAE builds its own parts before
+        if readout is not None and not readout.built:
+            readout.build((None, self.decoder.width))
 
     def __setattr__(self, name, value):
+        tied = isinstance(getattr(self, "readout", None), TiedReadout)
+        if name == "decoder" and tied and value is not self.decoder:
+            raise ValueError(
+                "the TiedReadout would go on to write with the embedding of the old "
+                "decoder: build the model anew with the new one"
+            )
+        if name == "readout" and isinstance(value, TiedReadout):
+            self.tie(value)
         super().__setattr__(name, value)
         if name in self.parts:  # the compiled function would write with the old part
             self.write = tf.function(
                 self.write_tokens, autograph=False, reduce_retracing=True
             )
+
+    def tie(self, readout):
+        embedding, words = self.decoder.embedding, len(self.tokenizer)
+        if embedding.input_dim != words:
+            raise ValueError(
+                f"a TiedReadout writes the {embedding.input_dim} words of the decoder's "
+                f"embedding, but the vocabulary has {words}. Build the decoder with "
+                "len(tokenizer)."
+            )
+        readout.tie(embedding)
 
     def log_likelihood(self, x, z, training=False):
         """log p(x|z) in nats per sentence: tokens (B, T), z (B, D) -> (B,)."""
@@ -152,7 +167,8 @@ class SentenceModel:
         for i in range(0, len(z), batch_size):
             rows = tf.constant(z[i : i + batch_size])
             settings = tf.constant(temperature, "float32"), float(top_p), int(beams)
-            ids.append(self.write(rows, *settings, tf.constant(seed), tf.constant(i)))
+            key = tf.constant(seed, "int32"), tf.constant(i, "int32")
+            ids.append(self.write(rows, *settings, *key))
         return self.tokenizer.decode(np.concatenate(ids)) if ids else []
 
     def codes(self, sentences, batch_size=256):

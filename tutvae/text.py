@@ -81,7 +81,7 @@ class TextVAE(SentenceModel, VAE):
 
     def generate(self, n, temperature=1.0, seed=0, **how):
         """n new sentences, others for another seed: z from the prior, then `decode`."""
-        noise = keras.random.SeedGenerator(seed)
+        noise = keras.random.SeedGenerator(int(seed))
         z = self.prior.sample((n, self.posterior.latent_dim), noise)
         return self.decode(z, temperature, seed=seed, **how)
 

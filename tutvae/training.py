@@ -53,11 +53,22 @@ class BaseModel(keras.Model):
                 "see it. A beta that changes is a schedule, a function of the training "
                 "step such as tv.linear(1000); anything else is changed between two `fit`."
             )
-        if name in self.parts and isinstance(old := getattr(self, name, None), keras.Layer):
-            self._tracker.untrack(old)  # Keras would go on to count its weights
+        place = self.let_go(name, value) if name in self.parts else None
         super().__setattr__(name, value)
+        if place is not None and self._layers[-1] is value:
+            self._layers.insert(place, self._layers.pop())  # weights are saved in order
         if name in self.parts:  # compiled anew, with the new part, when next needed
             self.train_function = self.test_function = self.predict_function = None
+
+    def let_go(self, name, value):
+        """Make Keras forget the weights of a part that `value` replaces; its old place."""
+        old = getattr(self, name, None)
+        used = any(part is old for key, part in vars(self).items() if key != name)
+        if not isinstance(old, keras.Layer) or old is value or used:
+            return None
+        place = next((i for i, x in enumerate(self._layers) if x is old), None)
+        self._tracker.untrack(old)
+        return place
 
     def terms(self, x, training=False):
         """x -> {name: (B,)}: the `loss` that training minimises, and what is logged."""
@@ -214,15 +225,19 @@ class BaseModel(keras.Model):
             raise ValueError(f"x holds {x.min()}; counts of words are 0 or more")
 
     def get_config(self):
-        known = {*self.parts, "self", "seed", "args", "kwargs"}
-        unsaved = set(inspect.signature(type(self).__init__).parameters) - known
+        config = super().get_config()
+        arguments = inspect.signature(type(self).__init__).parameters.values()
+        many = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+        named = {argument.name for argument in arguments if argument.kind not in many}
+        unsaved = named - {*self.parts, *config, "self", "seed"}
         if unsaved and type(self).get_config is BaseModel.get_config:
             raise ValueError(
-                f"{type(self).__name__} does not save its arguments {sorted(unsaved)}. Add "
-                "their names to `parts`, and keep each in an attribute of that name."
+                f"{type(self).__name__} does not save its arguments {sorted(unsaved)}. "
+                "Name all arguments of its constructor in `parts`, and keep each in an "
+                "attribute of that name; or write a `get_config`."
             )
         saved = {name: serialize(getattr(self, name)) for name in (*self.parts, "seed")}
-        return {**super().get_config(), **saved}
+        return {**config, **saved}
 
     @classmethod
     def from_config(cls, config):

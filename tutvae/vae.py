@@ -58,7 +58,8 @@ class VAE(BaseModel):
 
     Raises:
         ValueError: If a part does not fit another, or the encoder has no known shape; when
-            the model is used, if its likelihood or objective does not give (B,).
+            the model is used, if its likelihood does not give (B,), or when it is trained,
+            if its objective does not.
 
     Source: Kingma & Welling 2014, arXiv:1312.6114; Rezende et al. 2014, arXiv:1401.4082.
 
@@ -103,14 +104,17 @@ class VAE(BaseModel):
 
     def build_parts(self):
         try:
-            width = self.encoder.output_shape[1:]
+            shapes = self.encoder.output_shape
         except AttributeError:
             raise ValueError(
                 f"{self.encoder.name} has no known shapes: make it a functional or "
                 "Sequential model that begins with a keras.Input"
             ) from None
         # Called, not built: this also builds the layers that a part of your own may hold.
-        self.posterior(ops.zeros((1, *width)))
+        features = keras.tree.map_shape_structure(
+            lambda shape: ops.zeros([n or 1 for n in shape]), shapes
+        )
+        self.posterior(features)
         self.prior(ops.zeros((1, 1, self.posterior.latent_dim)))
 
     def call(self, x, training=False):

@@ -10,9 +10,10 @@ so students may run it at home.
 
 To grade is to run foreign code. A submission runs in a process of its own, with a time
 limit, and hands over numbers, which are judged outside; but that process may do whatever
-you may, so grade in a container. A `.keras` file is read without running code of its
-author: parts that are not of the package or of Keras are refused. Its number of updates is
-what it says, and compiling anew resets that: where it matters, run the author's program.
+you may, and write a result of its own: look at the code, and grade in a container. A
+`.keras` file is read without running code of its author: parts that are not of the package
+or of Keras are refused. Its number of updates is what it says, and compiling anew resets
+that: where it matters, run the author's program.
 """
 
 import argparse
@@ -58,15 +59,18 @@ def isolated(name, path, given, seconds):
         np.savez(there, **given)
         program, path = Path(__file__).resolve(), Path(path).resolve()
         command = [sys.executable, program, "--compute", name, path, there, back]
-        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        quiet = dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
+        errors = Path(folder, "errors.txt")
         try:
-            run = subprocess.run(command, cwd=folder, timeout=seconds, **quiet)
+            with open(errors, "wb") as stderr:
+                subprocess.run(command, cwd=folder, timeout=seconds, stderr=stderr, **quiet)
             with np.load(back) as file:  # without pickle, which could hold code
                 return {key: as_found(file[key]) for key in file.files}
         except subprocess.TimeoutExpired:
             return {"failed": f"not done after {seconds:g} seconds"}
         except Exception:  # no file, or one that the submission wrote itself
-            return {"failed": f"its process ended with status {run.returncode}, no result"}
+            last = errors.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            return {"failed": " ".join(["its process ended without a result.", *last])}
 
 
 def as_found(array):

@@ -10,7 +10,7 @@ Points:
 
     shape       1   one loss per example, (B,), finite
     rate        2   the KL is at least 0.5 nats per sentence
-    information 5   I(x; z) is at least that of free bits
+    information 5   I(x; z) is that of free bits at least, but for 0.05 nats
     bound       2   -ELBO is at most 1 nat per sentence above that of free bits
 
 The grader takes the mean of what `Remedy` returns, so a wrong shape costs one point; a

@@ -1,4 +1,4 @@
-"""Assignment "perplexity": a VAE whose perplexity is low and whose z is in use.
+"""Assignment "perplexity": a VAE whose perplexity is low and whose posterior informs.
 
 Fill in `build`, run this program, and hand in the model that it writes:
 
@@ -14,7 +14,7 @@ both are the same on every machine, seconds are not. Points:
     probabilities 1   those of all sentences of the grammar sum to 1 at most, but for noise
     budget        1   at most UPDATES updates and WEIGHTS weights
     perplexity    3   at most 1.1 times that of the grammar itself
-    information   3   I(x; z) is at least 1 nat per sentence
+    information   3   I(x; z) under the posterior is at least 1 nat per sentence
 """
 
 import argparse
