@@ -26,8 +26,7 @@ class Batches:
     """
 
     def __init__(self, x, batch_size=64, seed=None, by_length=True):
-        if hasattr(x, "toarray"):
-            raise ValueError("x is a sparse matrix; pass x.toarray()")
+        refuse_sparse(x)
         self.x, self.batch_size, self.seed = np.asarray(x), batch_size, seed
         if len(self.x) == 0:
             raise ValueError("no examples to batch: x is empty")
@@ -91,6 +90,11 @@ class Batches:
         for row, batch in zip(rows, self.order(epoch), strict=True):
             row[: len(batch)] = batch
         return rows
+
+
+def refuse_sparse(x):
+    if hasattr(x, "toarray"):
+        raise ValueError("x is a sparse matrix; pass x.toarray()")
 
 
 def without_autotune(data):

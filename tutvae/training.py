@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tutvae.batches import Batches
+from tutvae.batches import Batches, refuse_sparse
 from tutvae.likelihoods import bernoulli, multinomial
 from tutvae.optimizers import Adam
 from tutvae.stream import TextStream
@@ -303,8 +303,7 @@ def check_array(x):
             f"x is a list of {len(x)}; pass an array. Sentences become one with "
             "Tokenizer.encode."
         )
-    if hasattr(x, "toarray"):
-        raise ValueError("x is a sparse matrix; pass x.toarray()")
+    refuse_sparse(x)
     if not isinstance(x, np.ndarray):
         return
     if x.size == 0:
