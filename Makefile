@@ -4,7 +4,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 BUILD := .venv/bin/jupyter-book build -W --keep-going -n
 
-.PHONY: book html test lab notebooks test-devices quality lock address clean
+.PHONY: book html test lab notebooks test-devices test-solutions quality lock address clean
 
 book: $(READY)  ## Execute every notebook afresh (in a copy) and build the HTML
 	$(PY) scripts/run_notebooks.py --into _build/fresh
@@ -30,6 +30,9 @@ notebooks: $(READY)  ## Execute the notebooks in place: make notebooks [NB="book
 
 test-devices: $(READY)  ## Notebooks with oneDNN off, one thread, XLA, other seeds: [SETTINGS="xla seed-1"] [NB=...]
 	$(PY) scripts/test_devices.py $(SETTINGS) $(NB)
+
+test-solutions: $(READY)  ## Run the programs in the solutions of the exercises: [NB=...]
+	$(PY) scripts/test_solutions.py $(NB)
 
 quality: $(READY)  ## How good the shipped models are: benchmarks/results/quality.json
 	$(PY) -m benchmarks.quality

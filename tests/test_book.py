@@ -15,6 +15,7 @@ from run_notebooks import attempt, main
 from sample import CAPTION, FIGURE, GLUE, TABLE, code, page, tiny_book
 from set_address import FILES
 from test_notebooks import REFERENCE, nbval, timed, too_slow
+from test_solutions import attempt as attempt_solutions
 
 import tutvae
 
@@ -205,3 +206,16 @@ def test_setting_the_address_leaves_every_page_in_order(tmp_path):
     check = [sys.executable, "scripts/check_notebooks.py"]
     said = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "works"), [("print(2 * half)", True), ("1 / 0", False)]
+)
+def test_programs_of_solutions_run_after_the_page(tmp_path, capsys, program, works):
+    text = f"````{{solution}} ex-half\nTwice:\n```python\n{program}\n```\n````"
+    path = tmp_path / "page.ipynb"
+    nbformat.write(page(code("half = 0.5"), text=text), path)
+    assert attempt_solutions(path) == works
+    said = capsys.readouterr()
+    assert ("== ex-half\n1.0\n" in said.out) == works
+    assert ("FAILED ex-half" in said.err) != works

@@ -1,0 +1,72 @@
+"""Run the programs in the solutions of the exercises, each after the cells of its page.
+
+Prints what each displays, for comparison with the text around it. Arguments choose the
+notebooks; without any, all that have such programs are run.
+"""
+
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from pages import arguments, quiet_environment, read
+from run_notebooks import CELL_SECONDS
+
+SOLUTION = re.compile(r"^(`{3,})\{solution\} (\S+)\n(.*?)^\1$", re.M | re.S)
+PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+
+
+def programs(notebook):
+    """[(label of the exercise, program)] of all solutions that hold code."""
+    text = "\n".join(c.source + "\n" for c in notebook.cells if c.cell_type == "markdown")
+    found = [
+        (label, "\n".join(PROGRAM.findall(solution)))
+        for _, label, solution in SOLUTION.findall(text)
+    ]
+    return [(label, program) for label, program in found if program]
+
+
+def shown(cell):
+    """What a cell printed and displayed, as text."""
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
+    return "".join(text.rstrip("\n") + "\n" for text in texts)
+
+
+def attempt(path):
+    """Run the page and its solutions; return whether all of them ran."""
+    notebook, worked = read(path), True
+    found = programs(notebook)
+    if not found:
+        return True
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        for label, program in found:
+            cell = nbformat.v4.new_code_cell(program)
+            notebook.cells.append(cell)
+            try:
+                client.execute_cell(cell, len(notebook.cells) - 1)
+            except CellExecutionError as error:
+                worked = False
+                print(f"FAILED {label}\n{error}", file=sys.stderr, flush=True)
+            print(f"== {label}\n{shown(cell)}", flush=True)
+    return worked
+
+
+def main():
+    os.environ.update(quiet_environment())
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return 0 if all(list(pool.map(attempt, arguments()))) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
