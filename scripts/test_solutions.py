@@ -37,7 +37,7 @@ def shown(cell):
 
 def attempt(path):
     """Run the page and its solutions; return whether all of them ran."""
-    notebook, worked = read(path), True
+    notebook, failed = read(path), []
     found = programs(notebook)
     if not found:
         return True
@@ -48,18 +48,22 @@ def attempt(path):
         resources={"metadata": {"path": str(path.parent)}},
     )
     with client.setup_kernel():
-        for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
+        try:
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+        except CellExecutionError as error:
+            print(f"FAILED {path.name}\n{error}", file=sys.stderr, flush=True)
+            return False
         for label, program in found:
             cell = nbformat.v4.new_code_cell(program)
             notebook.cells.append(cell)
             try:
                 client.execute_cell(cell, len(notebook.cells) - 1)
             except CellExecutionError as error:
-                worked = False
+                failed.append(label)
                 print(f"FAILED {label}\n{error}", file=sys.stderr, flush=True)
             print(f"== {label}\n{shown(cell)}", flush=True)
-    return worked
+    return not failed
 
 
 def main():

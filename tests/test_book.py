@@ -219,3 +219,13 @@ def test_programs_of_solutions_run_after_the_page(tmp_path, capsys, program, wor
     said = capsys.readouterr()
     assert ("== ex-half\n1.0\n" in said.out) == works
     assert ("FAILED ex-half" in said.err) != works
+
+
+def test_solutions_are_not_run_after_a_page_that_fails(tmp_path, capsys):
+    text = "````{solution} ex-half\n```python\nprint(half)\n```\n````"
+    path = tmp_path / "page.ipynb"
+    nbformat.write(page(code("half = 1 / 0"), text=text), path)
+    assert not attempt_solutions(path)
+    said = capsys.readouterr()
+    assert "FAILED page.ipynb" in said.err and "ZeroDivisionError" in said.err
+    assert "ex-half" not in said.out
