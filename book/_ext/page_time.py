@@ -29,7 +29,7 @@ def print_time(app, doctree):
     if seconds is None:
         logger.warning("the notebook declares no tutvae.cpu_seconds", location=title)
         return
-    text = f"This page runs in about {seconds} s on one core, {seconds / 2:.0f} s on two."
+    text = f"This page takes about {seconds} s of processor time."
     line = nodes.paragraph("", text, classes=["page-time"])
     title.parent.insert(title.parent.index(title) + 1, line)
 
@@ -41,13 +41,13 @@ class PageTimes(SphinxDirective):
         folder = Path(self.env.doc2path(self.env.docname)).parent
         order = list(self.env.external_site_map)
         docs = [doc for doc in order if (folder / f"{Path(doc).name}.ipynb").exists()]
-        lines = ["| page | one core | two cores |", "|:---|---:|---:|"]
+        lines = ["| page | processor time |", "|:---|---:|"]
         total = 0
         for doc in docs:
             seconds = declared(folder / f"{Path(doc).name}.ipynb") or 0
             total += seconds
-            lines.append(f"| {{doc}}`/{doc}` | {seconds} s | {seconds / 2:.0f} s |")
-        lines.append(f"| together | {total / 60:.0f} min | {total / 120:.0f} min |")
+            lines.append(f"| {{doc}}`/{doc}` | {seconds} s |")
+        lines.append(f"| together | {total / 60:.0f} min |")
         node = nodes.container()
         self.state.nested_parse(StringList(lines, source="page-times"), 0, node)
         return node.children

@@ -209,9 +209,9 @@ def _entropy(probabilities):
 def load(size=20_000, seed=0):
     """Draw a corpus from `Grammar`, with one label for each factor.
 
-    The splits are independent draws from the same distribution, so that the entropy of the
-    grammar is what a perfect model reaches on each of them. Probable sentences therefore
-    occur in several splits.
+    The splits are independent draws from the same distribution, so that a perfect model
+    reaches the entropy of the grammar on each of them, up to the chance of a sample.
+    Probable sentences therefore occur in several splits.
 
     Args:
         size: number of training sentences; validation and test have a tenth of it each.
