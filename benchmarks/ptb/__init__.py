@@ -5,6 +5,6 @@
     python -m benchmarks.ptb --corpus tatoeba            # the same on everyday sentences
 
 The recipes are in `recipes.py`. A run can be stopped at any time and goes on when it is
-started again; it writes benchmarks/results/CORPUS/RECIPE-SEED.json. `table.py` puts those
-of the Penn Treebank into the README.
+started again; it writes benchmarks/results/CORPUS/RECIPE-SEED.json, or CORPUS-EPOCHS/ for
+another number of epochs. `table.py` puts them into the README.
 """
