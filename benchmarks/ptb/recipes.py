@@ -1,9 +1,9 @@
-"""The rows of the table: one model, changed in one point in most of them.
+"""The rows of the table: one model, most of them changed in one point.
 
-The model is that of Texar (github.com/asyml/texar, examples/vae_text/config_lstm_ptb.py):
-embeddings and LSTMs of 256, 32 dimensions of z, dropout in the decoder only. Here z is also
-added to every input of the decoder, and the readout shares the decoder's embeddings (Press
-& Wolf 2017, arXiv:1608.05859); the `untied-` rows have one of its own.
+The sizes and dropout are those of Texar (github.com/asyml/texar at commit 3b44c91,
+examples/vae_text/config_lstm_ptb.py): embeddings and LSTMs of 256, 32 dimensions of z,
+dropout in the decoder only. The page "Results" says what is different; the readout shares
+the decoder's embeddings (Press & Wolf 2017, arXiv:1608.05859), but for the `untied-` rows.
 All recipes get the same number of steps, over which the learning rate falls along half a
 cosine, from four times that of Texar, whose trainings are longer. In the first quarter of
 the steps, the warm-up, the weight of the KL rises; a pre-trained recipe spends as many on
