@@ -143,6 +143,8 @@ def transformer_decoder(
         heads: Attention heads.
         depth: Number of blocks.
         dropout: Share dropped in training, of the embedded words and inside each block.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, with the norm before each sublayer.
     """
     z = keras.Input((latent_dim,), name="z")
     empty = [EmptyPast(2 * width, name=f"past_{i}")(z) for i in range(depth)]

@@ -77,7 +77,10 @@ class Budget(keras.callbacks.Callback):
 
 
 def pretrain(model, recipe, data, epochs, path):
-    """Train as an autoencoder, without KL; then start anew but for the encoder."""
+    """Train as an autoencoder, without KL; then start anew but for the encoder.
+
+    Source: Li et al. 2019, arXiv:1909.00868.
+    """
     writer = [model.decoder, model.readout]
     fresh = [part.get_weights() for part in writer]
     objective, beta = model.objective, model.beta
@@ -184,12 +187,14 @@ def run_all(corpus, seed, epochs, samples, jobs):
             done = subprocess.run(
                 command, env={**os.environ, **one_core}, stdout=log, stderr=log
             )
-        print(
-            name, "done" if done.returncode == 0 else f"FAILED, see {log.name}", flush=True
-        )
+        failed = done.returncode != 0
+        print(name, f"FAILED, see {log.name}" if failed else "done", flush=True)
+        return failed
 
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(start, missing(corpus, seed, epochs)))
+        failed = list(pool.map(start, missing(corpus, seed, epochs)))
+    if any(failed):
+        sys.exit("not all rows were made; the same command tries those again")
 
 
 def main():

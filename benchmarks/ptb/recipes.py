@@ -102,7 +102,7 @@ RECIPES |= {
 }
 RECIPES |= {
     f"wide-{name}": RECIPES[name]._replace(units=2 * UNITS)
-    for name in ("language-model", "annealing", "batch-norm", "pretrained", "learned-prior")
+    for name in ("language-model", "annealing", "pretrained", "learned-prior")
 }
 RECIPES["wide-learned-prior-7"] = RECIPES["wide-learned-prior"]._replace(
     objective=lambda: tv.FreeRate(7.0)
