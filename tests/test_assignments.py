@@ -1,7 +1,9 @@
 """Right solutions get all points; a mistake loses those that it should, and no others."""
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from textwrap import indent
 
@@ -34,6 +36,7 @@ KL = {  # what a student writes -> the criteria that it loses
         "scale",
     ],
     "return tv.StandardNormal().kl(q, z)": ["zero", "scale"],
+    "return ops.zeros_like(q.mean)": ["value", "scale"],
     "return super().kl(q, z)": ["columns", "value", "scale"],
     "import numpy as ops\n" + RIGHT_KL: ["trains"],
     "raise SystemExit": [*POINTS["kl"]],
@@ -44,6 +47,7 @@ OBJECTIVE = {
     # every sentence pays for a KL of its own, which a constant posterior has for nothing
     "return nll + 10.0 * ops.abs(rate - 0.8)": ["information"],
     "return nll + beta * rate": ["rate", "information"],
+    "return tv.FreeBits()(draw, beta)": ["information"],
     "return nll + beta * rate.numpy()": ["rate", "information", "bound"],  # in no graph
 }
 BUILD = """encoder = tv.gru_encoder(len(tokenizer), 16, 32)
@@ -219,17 +223,55 @@ def test_the_program(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     filled_in("kl", RIGHT_KL, Path())
     Path("dead.py").write_text("import os\nos._exit(3)")
-    files = ["submission_kl.py", "dead.py"]
+    Path("away.py").write_text("import os, shutil\nshutil.rmtree('.')\nos._exit(0)")
+    files = ["submission_kl.py", "dead.py", "away.py"]
     grade.main(["kl", *files, "--seed", "5", "--json", "points.json"])
     said = capsys.readouterr().out
     assert "submission_kl.py: 10 of 10 points" in said and "seed 5" in said
     assert "dead.py: 0 of 10 points" in said and "without a result" in said
     results = json.loads(Path("points.json").read_text("utf-8"))["results"]
-    assert [graded["points"] for graded in results] == [10, 0]
+    assert [graded["points"] for graded in results] == [10, 0, 0]
     assert [graded["file"] for graded in results] == files
+
+
+def test_a_path_that_is_none_is_no_submission(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        grade.main(["kl", str(FOLDER / "kl.py"), str(tmp_path / "missing.py")])
+    said = capsys.readouterr()
+    assert "missing.py" in said.err and "points" not in said.out
+
+
+def test_points_are_kept_when_grading_is_broken_off(here, tmp_path, monkeypatch):
+    def broken_off(graded):
+        monkeypatch.setattr(grade, "grade", lambda *_: 1 / 0)
+
+    monkeypatch.setattr(grade, "show", broken_off)
+    path, points = str(filled_in("kl", RIGHT_KL, tmp_path)), tmp_path / "points.json"
+    with pytest.raises(ZeroDivisionError):
+        grade.main(["kl", path, path, "--json", str(points)])
+    assert [r["points"] for r in json.loads(points.read_text("utf-8"))["results"]] == [10]
 
 
 def test_a_submission_has_no_more_time_than_its_limit(tmp_path):
     (tmp_path / "slow.py").write_text("while True: pass")
     found = grade.isolated("kl", tmp_path / "slow.py", {}, 0.5)
     assert found == {"failed": "not done after 0.5 seconds"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no sessions of processes")
+def test_what_a_submission_starts_ends_with_it(tmp_path):
+    mark = tmp_path / "mark"
+    child = (
+        "import time\nwhile True:\n"
+        f"    open({str(mark)!r}, 'a').write('x')\n    time.sleep(0.02)"
+    )
+    (tmp_path / "parent.py").write_text(
+        "import os, subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        f"while not os.path.exists({str(mark)!r}):\n    time.sleep(0.02)\n"
+        "os._exit(0)"
+    )
+    grade.isolated("kl", tmp_path / "parent.py", {}, 300)
+    written = mark.stat().st_size
+    time.sleep(0.5)
+    assert mark.stat().st_size == written

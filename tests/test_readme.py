@@ -1,9 +1,15 @@
-"""The examples of the README run as they are printed."""
+"""The README's examples run as they are printed; what is cited is what is installed."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def test_the_version_to_cite():
+    citation = README.with_name("CITATION.cff").read_text()
+    assert f"\nversion: {version('tutvae')}\n" in citation
 
 
 def test_the_examples_run(capsys):

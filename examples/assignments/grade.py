@@ -6,26 +6,33 @@
 
 The tasks are in kl.py, objective.py and perplexity.py, the criteria in criteria.py. The
 grader has no secret but its seed (--seed; without it another each time, which is printed),
-so students may run it at home.
+so students may run it at home; what they need is this folder and the package. The file of
+points is written anew after each submission. What solves nothing can have up to 4 points
+of 10: a KL of 0 and a plain ELBO have 3, an untrained model has 4.
 
-To grade is to run foreign code. A submission runs in a process of its own, with a time
-limit, and hands over numbers, which are judged outside; but that process may do whatever
-you may, and write a result of its own: look at the code, and grade in a container. A
+To grade is to run foreign code. A submission runs in a process of its own, without a GPU,
+with a time limit, and hands over numbers, which are judged outside; but that process may do
+whatever you may, read other submissions and write a result of its own, and nothing limits
+its memory or disk: look at the code, and grade in a container, without the tests of this
+repository, which hold solutions. A
 `.keras` file is read without running code of its author: parts that are not of the package
 or of Keras are refused. Its number of updates is what it says, and compiling anew resets
 that: where it matters, run the author's program.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # which two processes cannot share
 
 import numpy as np
 from criteria import GIVEN, JUDGE, POINTS, RUN, Found, Lost
@@ -54,23 +61,39 @@ def said(error):
 
 def isolated(name, path, given, seconds):
     """As `compute`, in a process of its own that is ended after so many seconds."""
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as errors,
+    ):
         there, back = Path(folder, "given.npz"), Path(folder, "found.npz")
         np.savez(there, **given)
         program, path = Path(__file__).resolve(), Path(path).resolve()
         command = [sys.executable, program, "--compute", name, path, there, back]
         quiet = dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
-        errors = Path(folder, "errors.txt")
+        process = subprocess.Popen(
+            command, cwd=folder, stderr=errors, start_new_session=True, **quiet
+        )
         try:
-            with open(errors, "wb") as stderr:
-                subprocess.run(command, cwd=folder, timeout=seconds, stderr=stderr, **quiet)
+            process.wait(seconds)
             with np.load(back) as file:  # without pickle, which could hold code
                 return {key: as_found(file[key]) for key in file.files}
         except subprocess.TimeoutExpired:
             return {"failed": f"not done after {seconds:g} seconds"}
         except Exception:  # no file, or one that the submission wrote itself
-            last = errors.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+            last = errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
             return {"failed": " ".join(["its process ended without a result.", *last])}
+        finally:
+            end(process)
+
+
+def end(process):
+    """End a process and, where the system has sessions, all that it has started."""
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):  # nothing is left
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def as_found(array):
@@ -113,16 +136,19 @@ def main(arguments=None):
     parser.add_argument("--seconds", type=float, default=300, help="for one submission")
     parser.add_argument("--json", help="file to write the points to")
     options = parser.parse_args(arguments)
+    for path in options.submissions:
+        if not Path(path).is_file():
+            parser.error(f"there is no file {path}; nothing was graded")
 
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     results = []
     for path in options.submissions:
         results.append(grade(options.assignment, path, seed, options.seconds))
         show(results[-1])
+        if options.json:
+            all_of_it = {"assignment": options.assignment, "seed": seed, "results": results}
+            Path(options.json).write_text(json.dumps(all_of_it, indent=1), encoding="utf-8")
     print("seed", seed)
-    if options.json:
-        all_of_it = {"assignment": options.assignment, "seed": seed, "results": results}
-        Path(options.json).write_text(json.dumps(all_of_it, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

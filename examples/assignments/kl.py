@@ -3,7 +3,7 @@
 Fill in `WideNormal.kl`: KL(N(mean, diag exp(log_var)) || N(0, scale^2 I)), in nats. Derive
 it on paper first, and use functions of `keras.ops`, so that a model can train with it.
 
-    python examples/assignments/grade.py kl kl.py
+    python grade.py kl kl.py
 
 grades it, without knowing a solution: `tv.Prior.kl` estimates any KL from samples. Points:
 

@@ -2,8 +2,8 @@
 
 Fill in `build`, run this program, and hand in the model that it writes:
 
-    python examples/assignments/perplexity.py model.keras
-    python examples/assignments/grade.py perplexity model.keras
+    python perplexity.py model.keras
+    python grade.py perplexity model.keras
 
 Any `tv.TextVAE` counts whose parts are of the package and of Keras; parts of one's own
 cannot be read by the grader. Sentences for training are free, updates and weights are not:
