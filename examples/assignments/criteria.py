@@ -292,11 +292,13 @@ def judge_objective(found, seed):
 
     def information():
         own, other = numbers()["mi"], free_bits(seed)["mi"]
-        need(own > other + 0.1, f"I(x; z) is {own:.2f} nats, under free bits {other:.2f}")
+        text = f"I(x; z) is {own:.2f} nats, with free bits {other:.2f}"
+        need(own > other + 0.1, f"{text}; over 0.1 more is asked for")
 
     def bound():
         own, other = numbers()["elbo_nll"], free_bits(seed)["elbo_nll"]
-        need(own <= other + 1, f"-ELBO is {own:.2f} nats, under free bits {other:.2f}")
+        text = f"-ELBO is {own:.2f} nats, with free bits {other:.2f}"
+        need(own <= other + 1, f"{text}; at most 1 more is allowed")
 
     return {"shape": shape, "rate": rate, "information": information, "bound": bound}
 

@@ -1,20 +1,20 @@
 """Grades the assignments of this folder: points for each criterion, and why one is lost.
 
-    python examples/assignments/grade.py kl SUBMISSION.py [...] [--json points.json]
-    python examples/assignments/grade.py objective SUBMISSION.py [...]
-    python examples/assignments/grade.py perplexity MODEL.keras [...]
+    python grade.py kl SUBMISSION.py [...] [--json points.json]
+    python grade.py objective SUBMISSION.py [...]
+    python grade.py perplexity MODEL.keras [...]
 
 The tasks are in kl.py, objective.py and perplexity.py, the criteria in criteria.py. The
 grader has no secret but its seed (--seed; without it another each time, which is printed),
 so students may run it at home; what they need is this folder and the package. The file of
-points is written anew after each submission. What solves nothing can have up to 4 points
-of 10: a KL of 0 and a plain ELBO have 3, an untrained model has 4.
+points is written anew after each submission. What solves nothing can have up to 5 points
+of 10: a KL of 0 and a plain ELBO have 3, an untrained model has 4, free bits itself 5.
 
-To grade is to run foreign code. A submission runs in a process of its own, without a GPU,
-with a time limit, and hands over numbers, which are judged outside; but that process may do
-whatever you may, read other submissions and write a result of its own, and nothing limits
-its memory or disk: look at the code, and grade in a container, without the tests of this
-repository, which hold solutions. A
+To grade is to run foreign code. A submission runs in a process of its own, without an
+NVIDIA GPU, with a time limit, and hands over numbers, which are judged outside; but that
+process may do whatever you may, read other submissions and write a result of its own, and
+nothing limits its memory or disk: look at the code, and grade in a container, without the
+tests of this repository, which hold solutions. A
 `.keras` file is read without running code of its author: parts that are not of the package
 or of Keras are refused. Its number of updates is what it says, and compiling anew resets
 that: where it matters, run the author's program.
@@ -32,7 +32,8 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # which two processes cannot share
+if __name__ == "__main__":
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow takes all memory of a GPU
 
 import numpy as np
 from criteria import GIVEN, JUDGE, POINTS, RUN, Found, Lost
@@ -80,6 +81,7 @@ def isolated(name, path, given, seconds):
         except subprocess.TimeoutExpired:
             return {"failed": f"not done after {seconds:g} seconds"}
         except Exception:  # no file, or one that the submission wrote itself
+            end(process)  # before its errors are read
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
             last = errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
             return {"failed": " ".join(["its process ended without a result.", *last])}
@@ -88,9 +90,9 @@ def isolated(name, path, given, seconds):
 
 
 def end(process):
-    """End a process and, where the system has sessions, all that it has started."""
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):  # nothing is left
+    """End a process and, where the system has groups of them, those in its group."""
+    if os.name == "posix":  # macOS forbids it where nothing but zombies is left
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
@@ -156,4 +158,6 @@ if __name__ == "__main__":
         name, path, there, back = sys.argv[2:]
         np.savez(back, **compute(name, path, dict(np.load(there))))
     else:
+        for name in {"SIGTERM", "SIGHUP"} & {*dir(signal)}:  # end the submission, too
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(1))
         main()

@@ -14,7 +14,8 @@ Points:
     bound       2   -ELBO is at most 1 nat per sentence above that of free bits
 
 The grader takes the mean of what `Remedy` returns, so a wrong shape costs one point; a
-model of the package would refuse it.
+model of the package would refuse it. It does not see whether you wrote a remedy of your own
+or called one of the package, which is no solution: your teacher does.
 """
 
 import dataclasses
