@@ -1,6 +1,6 @@
 """What several benchmarks measure in the same way."""
 
-import resource
+import sys
 import time
 
 
@@ -13,4 +13,11 @@ def timed(work):
 
 def peak_megabytes():
     """Memory that this process has had at most, in units of 2**20 bytes (MiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if sys.platform == "win32":  # which has no `resource`
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

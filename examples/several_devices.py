@@ -32,12 +32,14 @@ def main():
     sentences = tv.load_data("grammar", size=2000).train
     tokenizer = tv.Tokenizer.fit(sentences)
     # Every replica gets an equal share of a batch, so the batch grows with their number.
-    recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(units=64, embed=32)
+    recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(
+        units=64, embed=32, epochs=options.epochs
+    )
     size = recipe.batch_size * strategy.num_replicas_in_sync
     data = tv.batches(tokenizer.encode(sentences), size, seed=0)
     with strategy.scope():
         vae = recipe.build(tokenizer, len(data))
-    vae.fit(data, epochs=options.epochs, verbose=2)
+    vae.fit(data, epochs=recipe.epochs, verbose=2)
     vae.save(options.out)
     print("wrote", options.out)
 

@@ -36,13 +36,13 @@ keras.utils.set_random_seed(0)  # the same first weights everywhere
 
 sentences = tv.load_data("grammar", size=2000).train
 tokenizer = tv.Tokenizer.fit(sentences)
-recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(units=64, embed=32)
+recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(units=64, embed=32, epochs=options.epochs)
 size = recipe.batch_size * len(options.workers)  # of all machines together
 x = tokenizer.encode(sentences)
 data = tf.data.Dataset.from_tensor_slices(x).shuffle(len(x), seed=0).batch(size)
 with strategy.scope():
     vae = recipe.build(tokenizer, len(data))
-for epoch, logs in enumerate(tv.distribute.fit(vae, data, strategy, options.epochs)):
+for epoch, logs in enumerate(tv.distribute.fit(vae, data, strategy, recipe.epochs)):
     print("epoch", epoch + 1, {name: round(value, 4) for name, value in logs.items()})
 if options.index == 0:
     vae.save(options.out)

@@ -8,6 +8,7 @@ bit, as if nothing had happened; its state is in OUT.npz until the model is writ
 """
 
 import argparse
+import glob
 import itertools
 from pathlib import Path
 
@@ -33,13 +34,15 @@ def main():
     parser.add_argument("--units", type=int, default=384)
     parser.add_argument("--out", default="vae.keras")
     options = parser.parse_args()
+    # Not every shell expands a pattern.
+    files = sorted(path for name in options.files for path in glob.glob(name) or [name])
 
     keras.utils.set_random_seed(0)
     recipe = tv.RECIPES["tatoeba-en-fluent"]._replace(
         epochs=options.epochs, units=options.units
     )
-    tokenizer = vocabulary(options.files)
-    data = tv.TextStream(options.files, tokenizer, recipe.batch_size, seed=0)
+    tokenizer = vocabulary(files)
+    data = tv.TextStream(files, tokenizer, recipe.batch_size, seed=0)
     vae = recipe.build(tokenizer, len(data))
     state = Path(options.out).with_suffix(".npz")
     resume = tv.Resume(state, data, every=options.every)

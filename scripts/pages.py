@@ -42,6 +42,13 @@ if "google.colab" in sys.modules:
     return nbformat.v4.new_code_cell(source, id="colab", metadata={"tags": ["remove-cell"]})
 
 
+def quieten():
+    """Make the environment of this process, which kernels inherit, the quiet one."""
+    quiet = quiet_environment()
+    os.environ.clear()
+    os.environ.update(quiet)
+
+
 def quiet_environment(**settings):
     """The environment to run kernels in: TensorFlow's log silenced, `settings` added.
 

@@ -6,7 +6,6 @@ as it was (`make book`).
 """
 
 import argparse
-import os
 import re
 import shutil
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from pages import ROOT, colab_cell, notebooks, quiet_environment, read
+from pages import ROOT, colab_cell, notebooks, quieten, read
 
 CELL_SECONDS = 1200  # a cell that takes longer than this hangs
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -129,7 +128,7 @@ def main():
     parser.add_argument("--into", type=Path, metavar="DIR", help="execute in a copy, here")
     parser.add_argument("notebooks", nargs="*", type=Path)
     asked = parser.parse_args()
-    os.environ.update(quiet_environment())
+    quieten()
     book = copy_of_the_book(asked.into) if asked.into else ROOT / "book"
     named = [book / path.name if asked.into else path.resolve() for path in asked.notebooks]
     paths = named or notebooks(book)

@@ -23,7 +23,7 @@ def main():
         sys.exit(
             "give the new address, as in make address TO=https://github.com/me/my-book"
         )
-    old, new = address(), sys.argv[1]
+    old, new = address(), sys.argv[1].removesuffix(".git")
     for path in [*(ROOT / name for name in FILES), *notebooks()]:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")

@@ -4,7 +4,6 @@ Prints what each displays, for comparison with the text around it. Arguments cho
 notebooks; without any, all that have such programs are run.
 """
 
-import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from pages import arguments, quiet_environment, read
+from pages import arguments, quieten, read
 from run_notebooks import CELL_SECONDS
 
 SOLUTION = re.compile(r"^(`{3,})\{solution\} (\S+)\n(.*?)^\1$", re.M | re.S)
@@ -67,7 +66,7 @@ def attempt(path):
 
 
 def main():
-    os.environ.update(quiet_environment())
+    quieten()
     with ThreadPoolExecutor(max_workers=2) as pool:
         return 0 if all(list(pool.map(attempt, arguments()))) else 1
 

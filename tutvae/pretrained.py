@@ -29,7 +29,7 @@ def pretrained(name):
 
     "tatoeba-en-faithful" says back what it is told, "tatoeba-en-fluent" writes well;
     "tatoeba-zh-..." are the same in Chinese. All are `TextVAE` for sentences of 4 to 12
-    tokens, trained on Tatoeba (CC BY 2.0) as `tv.RECIPES` says.
+    tokens, trained on Tatoeba (CC BY 2.0 FR) as `tv.RECIPES` says.
 
     Args:
         name: Of the model; a wrong one is answered by the list of all.

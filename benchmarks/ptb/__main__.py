@@ -175,7 +175,8 @@ def missing(corpus, seed, epochs):
 
 def run_all(corpus, seed, epochs, samples, jobs):
     """Every missing row in a process of its own, `jobs` at a time, one core each."""
-    one_core = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    threads = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
+    one_core = dict.fromkeys(threads, "1")
     logs = CACHE / corpus
     logs.mkdir(parents=True, exist_ok=True)
 

@@ -7,7 +7,8 @@ the decoder's embeddings (Press & Wolf 2017, arXiv:1608.05859), but for the `unt
 All recipes get the same number of steps, over which the learning rate falls along half a
 cosine, from four times that of Texar, whose trainings are longer. In the first quarter of
 the steps, the warm-up, the weight of the KL rises; a pre-trained recipe spends as many on
-the autoencoder before it. What is told how much rate to hold (free bits, batch
+the autoencoder before it, and the aggressive one counts the quarter in steps of all parts,
+of which it takes half as many. What is told how much rate to hold (free bits, batch
 normalisation, a concentration, a target, a floor) is told 8 nats, unless the name ends with
 another number.
 """

@@ -26,8 +26,9 @@ COLUMNS = {
 
 def rows(folder):
     """The figures of each recipe that has been run, in the order of `RECIPES`, by seed."""
-    paths = [path for name in RECIPES for path in sorted(folder.glob(f"{name}-?.json"))]
-    return [json.loads(path.read_text()) for path in paths]
+    found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    order = {name: i for i, name in enumerate(RECIPES)}
+    return sorted(found, key=lambda row: (order[row["recipe"]], row["seed"]))
 
 
 def markdown(title, rows):
