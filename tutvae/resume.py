@@ -5,10 +5,14 @@ import io
 import json
 import os
 import pathlib
+import uuid
 import zipfile
 
 import keras
 import numpy as np
+
+from tutvae.batches import Batches
+from tutvae.stream import TextStream
 
 FORMAT = 2
 OTHER_DATA = (
@@ -33,8 +37,9 @@ class Resume(keras.callbacks.Callback):
         every: Save after so many batches, besides the start of each epoch.
 
     Raises:
-        ValueError: From `fit`, if the file is truncated, altered, or of another model, or
-            `fit` was given other data.
+        ValueError: If `data` is neither, or `every` below 1; from `fit`, if the file is
+            truncated, altered, of another model, or of data of another number of batches,
+            batch size or order, or `fit` was given other data.
 
     Example:
 
@@ -46,6 +51,13 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(self, path, data, callbacks=(), every=200):
         super().__init__()
+        if not isinstance(data, (Batches, TextStream)):
+            raise ValueError(
+                f"data is a {type(data).__name__}; Resume finds its place in the "
+                "tv.batches(...) or tv.TextStream(...) that `fit` gets"
+            )
+        if every < 1:
+            raise ValueError(f"every is {every}; it must be at least 1")
         self.path = pathlib.Path(path).expanduser()
         self.data, self.callbacks, self.every = data, list(callbacks), every
         self.loaded = None  # what the file says, until it has been put in place
@@ -108,12 +120,19 @@ class Resume(keras.callbacks.Callback):
         model = self.model
         return [*model.variables, *model.metrics_variables, *model.optimizer.variables]
 
+    def order(self):
+        """What the order of the batches depends on, in words."""
+        x = self.data
+        which = f"seed {x.seed}, by_length {x.by_length}"
+        return f"{len(x)} batches of {x.batch_size}, {which}"
+
     def save(self, stopped=False):
         observers = [self.model.history, *self.callbacks]
         note = {
             "format": FORMAT,
             "epoch": self.epoch,
             "first_pass": self.first_pass,
+            "data": self.order(),
             "batch": self.batch,
             "stopped": stopped,
             "callbacks": [plain_state(c) for c in observers],
@@ -147,6 +166,11 @@ class Resume(keras.callbacks.Callback):
             raise ValueError(
                 f"{self.path} holds the state of another model. Build the model as "
                 "it was, or choose another path."
+            )
+        if state.get("data", self.order()) != self.order():
+            raise ValueError(
+                f"{self.path} is of a training on other data: {state['data']}, not "
+                f"{self.order()}. Give the data as they were, or choose another path."
             )
         if len(state["callbacks"]) != 1 + len(self.callbacks):
             raise ValueError(
@@ -204,6 +228,12 @@ def plain_state(callback):
 def write_atomically(path, content):
     """Write bytes to a file so that it is either all there or not there at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -163,13 +163,18 @@ class Tokenizer:
         """Ids (N, T) -> sentences, up to the first END.
 
         Raises:
-            ValueError: If the ids have another shape.
+            ValueError: If the ids have another shape, or are not of the vocabulary.
         """
         tokens, sentences = np.asarray(tokens), []
         if tokens.ndim != 2:
             raise ValueError(
                 f"tokens have shape {tokens.shape}; expected (N, T). Pass one row as "
                 "tokens[:1], not tokens[0]."
+            )
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(self):
+            raise ValueError(
+                f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
+                f"has {len(self)} entries"
             )
         for row in tokens.tolist():
             row = row[: row.index(END)] if END in row else row

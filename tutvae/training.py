@@ -76,6 +76,12 @@ class BaseModel(keras.Model):
 
     def build_parts(self):
         """Make the weights that parts have not made yet: before a compile, or a load."""
+        for part in (getattr(self, name, None) for name in ("encoder", "decoder")):
+            if part is not None and not part.built:
+                raise ValueError(
+                    f"{part.name} has no known shapes: make it a functional or Sequential "
+                    "model that begins with a keras.Input"
+                )
 
     def train_step(self, data):
         x, weight = unpack(data)
@@ -160,12 +166,16 @@ class BaseModel(keras.Model):
                 validation_data=as_dataset(validation_data),
                 **kwargs,
             )
+        except BaseException:
+            self.train_function = None  # that of a `Resume` that was passing batches by
+            raise
         finally:
             self.fitting = False
 
     def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
         """As `keras.Model.evaluate`, for the same x as `fit`."""
-        y = self.check_all(x, y, sample_weight)
+        if not kwargs.get("_use_cached_eval_dataset"):  # by `fit`, which has checked it
+            y = self.check_all(x, y, sample_weight)
         return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, **kwargs):
