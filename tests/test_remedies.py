@@ -118,13 +118,20 @@ def test_bag_of_words_adds_the_price_of_the_words_given_z():
     assert not np.array_equal(before, vae.bag.kernel)
 
 
-def test_the_bag_of_words_may_come_between_two_trainings():
+def test_the_bag_of_words_may_come_and_go_between_two_trainings(tmp_path):
     vae = text_vae()
-    vae.bag_of_words = 0.5
-    vae.compile("adam", run_eagerly=True)
-    before = vae.bag.kernel.numpy()
     vae.fit(TOKENS, verbose=0)
-    assert not np.array_equal(before, vae.bag.kernel)
+    without = len(vae.weights)
+    for weight in (0.5, 0.0):
+        vae.bag_of_words = weight
+        vae.compile("adam", run_eagerly=True)
+        before = vae.bag.kernel.numpy() if weight else None
+        vae.fit(TOKENS, verbose=0)
+        assert weight == 0.0 or not np.array_equal(before, vae.bag.kernel)
+        vae.save(tmp_path / "vae.keras")
+        again = tv.load_model(tmp_path / "vae.keras")
+        assert same(vae.get_weights(), again.get_weights())
+    assert len(vae.weights) == without
 
 
 def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():

@@ -349,6 +349,20 @@ def test_a_run_that_breaks_off_while_it_passes_batches_by_can_be_resumed(tmp_pat
     assert same(whole, start())
 
 
+def test_a_run_that_stops_while_it_passes_batches_by_leaves_the_next_fit_alone(tmp_path):
+    class StopAt(KillAt):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    path, data, vae = tmp_path / "run.npz", again(), text_vae()
+    with pytest.raises(Killed):
+        vae.fit(data, callbacks=[tv.Resume(path, data, every=2), KillAt(4)], verbose=0)
+    vae.fit(data, callbacks=[tv.Resume(path, data), StopAt(0)], verbose=0)
+    before = vae.decoder.get_weights()
+    vae.fit(TOKENS, verbose=0)
+    assert not same(before, vae.decoder.get_weights())
+
+
 @pytest.mark.parametrize("how", [dict(batch_size=4), dict(seed=1), dict(by_length=False)])
 def test_resume_refuses_data_in_another_order(how, tmp_path):
     def start(**how):

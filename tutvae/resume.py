@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pathlib
-import uuid
 import zipfile
 
 import keras
@@ -68,7 +67,7 @@ class Resume(keras.callbacks.Callback):
         if self.params["steps"] != len(self.data) or self.model.steps_per_execution > 1:
             raise ValueError(OTHER_DATA)
         self.loaded, self.epoch = self.read(), -1
-        self.model._initial_epoch = None  # left by a fit that failed before its first epoch
+        self.learn = self.model.train_function
         if self.loaded is None:
             self.first_pass = self.data.epoch  # passes made before this fit
             return
@@ -107,6 +106,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None  # no epoch was left that would have done it
+        self.model.train_function = self.learn  # if it stopped while passing batches by
         if self.loaded is not None:  # the run had finished: History was reset after loading
             self.restore_callbacks()
             return
@@ -124,6 +124,7 @@ class Resume(keras.callbacks.Callback):
         """What the order of the batches depends on, in words."""
         x = self.data
         which = f"seed {x.seed}, by_length {x.by_length}"
+        which += f", buffer {x.buffer}" if isinstance(x, TextStream) else ""
         return f"{len(x)} batches of {x.batch_size}, {which}"
 
     def save(self, stopped=False):
@@ -198,13 +199,13 @@ class Resume(keras.callbacks.Callback):
 
     def skip(self, batches):
         """Let the first batches of this epoch pass by: they have been learned from."""
-        train, left = self.model.train_function, batches
+        left = batches
 
         def train_function(iterator):
             nonlocal left
             if left == 0:
-                self.model.train_function = train
-                return train(iterator)
+                self.model.train_function = self.learn
+                return self.learn(iterator)
             left -= 1
             next(iterator)
             return self.model.get_metrics_result()
@@ -228,7 +229,7 @@ def plain_state(callback):
 def write_atomically(path, content):
     """Write bytes to a file so that it is either all there or not there at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
             file.write(content)

@@ -46,7 +46,9 @@ class SentenceModel:
         readout = getattr(self, "readout", None)  # a VAE builds its own parts before
         if readout is None:
             return
-        words = readout(ops.zeros((1, self.decoder.width))).shape[-1]  # builds it, too
+        if not readout.built:
+            readout.build((None, self.decoder.width))
+        words = readout(ops.zeros((1, self.decoder.width))).shape[-1]
         if words != len(self.tokenizer):  # of one that is missing a GPU reads zeros
             raise ValueError(
                 f"the readout writes {words} words, but the vocabulary has "

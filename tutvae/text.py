@@ -72,9 +72,13 @@ class TextVAE(SentenceModel, VAE):
 
     def build_parts(self):
         super().build_parts()
-        if getattr(self, "bag_of_words", 0.0) and not hasattr(self, "bag"):
+        wanted, there = bool(getattr(self, "bag_of_words", 0.0)), hasattr(self, "bag")
+        if wanted and not there:
             self.bag = keras.layers.Dense(len(self.tokenizer), dtype="float32", name="bag")
             self.bag.build((None, self.posterior.latent_dim))
+        elif there and not wanted:
+            self._tracker.untrack(self.bag)
+            del self.bag
 
     def auxiliary(self, x, draw):
         if not self.bag_of_words:

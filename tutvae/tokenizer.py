@@ -171,13 +171,13 @@ class Tokenizer:
                 f"tokens have shape {tokens.shape}; expected (N, T). Pass one row as "
                 "tokens[:1], not tokens[0]."
             )
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(self):
-            raise ValueError(
-                f"token ids run from {tokens.min()} to {tokens.max()}, but the vocabulary "
-                f"has {len(self)} entries"
-            )
         for row in tokens.tolist():
             row = row[: row.index(END)] if END in row else row
+            if not all(0 <= i < len(self) for i in row):
+                raise ValueError(
+                    f"token ids run from {min(row)} to {max(row)}, but the vocabulary has "
+                    f"{len(self)} entries"
+                )
             sentences.append(self.join(self.words[i] for i in row if i not in (PAD, START)))
         return sentences
 

@@ -77,11 +77,8 @@ class BaseModel(keras.Model):
     def build_parts(self):
         """Make the weights that parts have not made yet: before a compile, or a load."""
         for part in (getattr(self, name, None) for name in ("encoder", "decoder")):
-            if part is not None and not part.built:
-                raise ValueError(
-                    f"{part.name} has no known shapes: make it a functional or Sequential "
-                    "model that begins with a keras.Input"
-                )
+            if not getattr(part, "built", True):
+                refuse_unknown_shapes(part)
 
     def train_step(self, data):
         x, weight = unpack(data)
@@ -167,7 +164,8 @@ class BaseModel(keras.Model):
                 **kwargs,
             )
         except BaseException:
-            self.train_function = None  # that of a `Resume` that was passing batches by
+            # What a `Resume` may have left that was passing batches and epochs by.
+            self.train_function = self._initial_epoch = None
             raise
         finally:
             self.fitting = False
@@ -278,6 +276,13 @@ def replicas():
 def seed_states(model):
     """The state of every random number generator in a model: its noise and its dropout."""
     return [v for v in model.variables if v.name == "seed_generator_state"]
+
+
+def refuse_unknown_shapes(net):
+    raise ValueError(
+        f"{net.name} has no known shapes: make it a functional or Sequential model that "
+        "begins with a keras.Input"
+    )
 
 
 def check_one_per_example(values, source):

@@ -10,7 +10,7 @@ from tutvae.distributions import StandardNormal
 from tutvae.likelihoods import bernoulli
 from tutvae.objectives import ELBO
 from tutvae.schedules import TargetRate
-from tutvae.training import BaseModel, check_one_per_example
+from tutvae.training import BaseModel, check_one_per_example, refuse_unknown_shapes
 
 
 class Draw(NamedTuple):
@@ -104,9 +104,12 @@ class VAE(BaseModel):
 
     def build_parts(self):
         super().build_parts()
+        shapes = getattr(self.encoder, "output_shape", None)
+        if shapes is None:
+            refuse_unknown_shapes(self.encoder)
         # Called, not built: this also builds the layers that a part of your own may hold.
         features = keras.tree.map_shape_structure(
-            lambda shape: ops.zeros([n or 1 for n in shape]), self.encoder.output_shape
+            lambda shape: ops.zeros([n or 1 for n in shape]), shapes
         )
         self.posterior(features)
         self.prior(ops.zeros((1, 1, self.posterior.latent_dim)))
