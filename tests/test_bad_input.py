@@ -199,11 +199,41 @@ START_TWICE[0, 1], PAD_INSIDE[0, 1], WORD_AFTER_END[0, -1] = 2, 0, 4
         (lambda: tv.Tokenizer.fit(LINES, size=4), "over 4"),
         (lambda: tv.WhitespaceTokenizer.fit(["a b", "a </s> b"]), "sentence 1.*</s>"),
         (lambda: tv.Tokenizer.fit(LINES, length=0), "at least 3"),
+        (lambda: TOKENIZER.decode([[2, -1, 3]]), f"from -1 to 2, but .* has {V}"),
+        (lambda: TOKENIZER.decode([[2, V, 3]]), f"from 2 to {V}, but .* has {V}"),
+        (lambda: text_vae(readout=keras.layers.Dense(V - 1)), f"writes {V - 1} words"),
+        (lambda: tv.Resume("run.npz", tf.data.Dataset.range(3)), "tv.batches"),
+        (lambda: tv.Resume("run.npz", tv.batches(TOKENS), every=0), "every is 0"),
+        (lambda: tv.save_compact(image_vae(), "model.bin"), "does not end in .keras"),
     ],
 )
 def test_every_door_is_guarded(use, message):
     with pytest.raises(ValueError, match=message):
         use()
+
+
+class Called(keras.Model):
+    def call(self, x):
+        return x
+
+
+UNBUILT, CALLED = keras.Sequential([keras.layers.Dense(16)]), Called()
+CALLED(np.zeros((1, 16), "float32"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tv.VAE(UNBUILT, tv.dense_decoder(D, (16,)), tv.GaussianPosterior(D)),
+        lambda: tv.VAE(CALLED, tv.dense_decoder(D, (16,)), tv.GaussianPosterior(D)),
+        lambda: tv.VAE(tv.dense_encoder((16,)), UNBUILT, tv.GaussianPosterior(D)),
+        lambda: tv.Autoencoder(UNBUILT, tv.dense_decoder(16, (16,))),
+        lambda: tv.Autoencoder(tv.dense_encoder((16,)), UNBUILT),
+    ],
+)
+def test_nets_of_unknown_shape_are_refused(make):
+    with pytest.raises(ValueError, match=r"has no known shapes.*keras\.Input"):
+        make()
 
 
 def test_a_transformer_for_shorter_sentences_is_refused():

@@ -1,5 +1,7 @@
 """Remedies of posterior collapse do what their formulas say."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import pytest
@@ -34,6 +36,18 @@ def test_von_mises_fisher_agrees_with_scipy(d, kappa):
         np.testing.assert_allclose(q.log_prob(z)[i], theirs.logpdf(points), atol=1e-3)
         want = np.log(area) - theirs.entropy()  # KL to the uniform distribution
         np.testing.assert_allclose(prior.kl(q, z)[i, 0], want, atol=1e-3)
+
+
+def test_the_kl_of_another_density_on_the_sphere_is_estimated():
+    class Half(NamedTuple):
+        mean: tf.Tensor
+
+        def log_prob(self, z):  # uniform where the first coordinate is positive
+            return tv.UniformSphere()(z) + np.log(2.0)
+
+    z = np.abs(tv.UniformSphere().sample((2, 5, 3), keras.random.SeedGenerator(0)))
+    kl = tv.UniformSphere().kl(Half(z[:, 0]), z)
+    np.testing.assert_allclose(kl, np.log(2.0) * np.ones((2, 1)), rtol=1e-5)
 
 
 def test_von_mises_fisher_samples_follow_its_density():
@@ -102,6 +116,22 @@ def test_bag_of_words_adds_the_price_of_the_words_given_z():
     before = vae.bag.kernel.numpy()
     vae.fit(TOKENS, verbose=0)
     assert not np.array_equal(before, vae.bag.kernel)
+
+
+def test_the_bag_of_words_may_come_and_go_between_two_trainings(tmp_path):
+    vae = text_vae()
+    vae.fit(TOKENS, verbose=0)
+    without = len(vae.weights)
+    for weight in (0.5, 0.0):
+        vae.bag_of_words = weight
+        vae.compile("adam", run_eagerly=True)
+        before = vae.bag.kernel.numpy() if weight else None
+        vae.fit(TOKENS, verbose=0)
+        assert weight == 0.0 or not np.array_equal(before, vae.bag.kernel)
+        vae.save(tmp_path / "vae.keras")
+        again = tv.load_model(tmp_path / "vae.keras")
+        assert same(vae.get_weights(), again.get_weights())
+    assert len(vae.weights) == without
 
 
 def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():

@@ -327,6 +327,53 @@ def test_a_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_run_that_breaks_off_while_it_passes_batches_by_can_be_resumed(tmp_path):
+    """As when a cell is run again and again, with one model."""
+    path, data = tmp_path / "run.npz", again()
+
+    def start(*callbacks):
+        state = tv.Resume(path, data, every=2)
+        vae.fit(data, epochs=2, callbacks=[state, *callbacks], verbose=0)
+        return vae.get_weights()
+
+    keras.utils.set_random_seed(0)
+    vae = text_vae()
+    whole = start()
+    path.unlink()
+    data.epoch = 0
+    keras.utils.set_random_seed(0)
+    vae = text_vae()
+    for kill_at in (4, 2):  # the second while four batches are passed by
+        with pytest.raises(Killed):
+            start(KillAt(kill_at))
+    assert same(whole, start())
+
+
+def test_a_run_that_stops_while_it_passes_batches_by_leaves_the_next_fit_alone(tmp_path):
+    class StopAt(KillAt):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    path, data, vae = tmp_path / "run.npz", again(), text_vae()
+    with pytest.raises(Killed):
+        vae.fit(data, callbacks=[tv.Resume(path, data, every=2), KillAt(4)], verbose=0)
+    vae.fit(data, callbacks=[tv.Resume(path, data), StopAt(0)], verbose=0)
+    before = vae.decoder.get_weights()
+    vae.fit(TOKENS, verbose=0)
+    assert not same(before, vae.decoder.get_weights())
+
+
+@pytest.mark.parametrize("how", [dict(batch_size=4), dict(seed=1), dict(by_length=False)])
+def test_resume_refuses_data_in_another_order(how, tmp_path):
+    def start(**how):
+        data = tv.batches(TOKENS, **{"batch_size": 2, "seed": 0, **how})
+        text_vae().fit(data, callbacks=[tv.Resume(tmp_path / "run.npz", data)], verbose=0)
+
+    start()
+    with pytest.raises(ValueError, match="2 batches of 2, seed 0, by_length True, not"):
+        start(**how)
+
+
 def test_resume_refuses_what_it_cannot_count(tmp_path):
     with pytest.raises(ValueError, match="whole passes"):
         run(again(), path=tmp_path / "run.npz", steps_per_epoch=2)

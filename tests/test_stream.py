@@ -165,6 +165,11 @@ def test_bad_files(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"a e hi"))
     with pytest.raises(ValueError, match=r"end in \.gz"):
         tv.TextStream([tmp_path / "a.gz", bad], TOKENIZER)
+    with pytest.raises(ValueError, match="sentences is 0"):
+        tv.TextStream([bad], TOKENIZER, sentences=0)
+    bad.write_text("\n \n")
+    with pytest.raises(ValueError, match=r"bad\.txt'\] hold no sentence"):
+        list(tv.TextStream([bad], TOKENIZER))
     bad.write_text("x y z")
     with pytest.raises(tf.errors.InvalidArgumentError, match="not one token"):
         list(tv.TextStream([bad], TOKENIZER))

@@ -309,6 +309,26 @@ def test_words_are_drawn_one_by_one_and_blocks_apart():
     assert blocks[:10] != blocks[10:]
 
 
+def test_words_are_drawn_from_other_noise_than_z():
+    """At 1e-4. From the same noise, half the squared length of two normals (Box & Muller)
+    would be that of a word, which is then the less likely the longer they are."""
+    d = V + V % 2
+    decoder, posterior = tv.gru_decoder(V, d, 4, 4), tv.GaussianPosterior(d)
+    vae = tv.TextVAE(tv.gru_encoder(V, 4, 4), decoder, posterior, TOKENIZER)
+    vae.readout.kernel.assign(0.0 * vae.readout.kernel)  # no word depends on z
+    wins, lengths = [], []
+    for word, seed in itertools.product(range(4, V), range(60)):
+        vae.readout.bias.assign(np.where(np.arange(V) == word, 2.5, 0.0))
+        z = vae.prior.sample((1, d), keras.random.SeedGenerator(seed)).numpy()[0]
+        said = vae.decode(z[None], 1.0, seed=seed)[0]
+        wins.append(TOKENIZER.split(said)[:1] == [TOKENIZER.words[word]])
+        first = word - word % 2  # of the two normals
+        lengths.append(z[first] ** 2 + z[first + 1] ** 2)
+    won, lost = np.array(lengths)[wins], np.array(lengths)[np.logical_not(wins)]
+    assert min(len(won), len(lost)) > 100
+    assert stats.mannwhitneyu(won, lost).pvalue > 1e-4
+
+
 def test_same_seed_same_text_and_another_seed_other_text():
     vae = text_vae()
     a, b, c = (vae.generate(20, seed=s) for s in (1, 1, 2))

@@ -193,6 +193,16 @@ def test_x_may_stand_where_keras_wants_the_target():
     vae.fit(x, validation_data=(x, None), verbose=0)
 
 
+@pytest.mark.parametrize("how", ["x alone", "y", "sample_weight"])
+def test_keras_may_hold_out_a_share(how):
+    x = images(8)
+    extra = {"x alone": {}, "y": {"y": x}, "sample_weight": {"sample_weight": np.ones(8)}}
+    vae = image_vae(posterior=tv.PointPosterior(3), beta=0.0)
+    log = vae.fit(x, validation_split=0.25, verbose=0, **extra[how]).history
+    want = vae.evaluate(x[6:], verbose=0, return_dict=True)["nll"]
+    assert log["val_nll"] == [pytest.approx(want, rel=1e-5)]
+
+
 def test_a_part_replaced_between_two_trainings_is_used():
     vae, x = image_vae(), images(4)
     assert vae.fit(x, verbose=0).history["beta"] == [1.0]

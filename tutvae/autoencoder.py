@@ -11,14 +11,18 @@ class Autoencoder(BaseModel):
     """x -> code -> x, trained on -log p(x|code). It defines no p(x), so it logs no bound.
 
     Args:
-        encoder: Model, x -> code (B, D).
-        decoder: Model, code -> the parameters that `likelihood` expects.
+        encoder: Model with known shapes (functional, or Sequential with an Input),
+            x -> code (B, D).
+        decoder: The same, code -> the parameters that `likelihood` expects.
         likelihood: Function, (x, decoder output) -> log p(x|code) in nats per example.
         corrupt: Layer applied to x before encoding, in training only, for a denoising
             autoencoder (Vincent et al. 2008): `keras.layers.Dropout(0.3)`, say.
         seed: Seed of the noise.
 
     `fit` logs `loss`: the mean of -log p(x|code) over examples, in nats.
+
+    Raises:
+        ValueError: If a net has no known shape.
 
     Example:
 
@@ -33,6 +37,7 @@ class Autoencoder(BaseModel):
         super().__init__(**kwargs)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.corrupt = corrupt
+        self.build_parts()
 
     def call(self, x, training=False):
         """x -> its reconstruction, as the decoder gives it."""

@@ -32,7 +32,8 @@ def sample(decoder, readout, z, length, temperature, top_p, seed, first=0):
     def choose(logits, t):
         if top_p < 1.0:
             logits = nucleus(logits, temperature, top_p)
-        key = [seed, t + first * length]
+        # Below 0: a SeedGenerator, from which z may come, counts upwards from [seed, 0].
+        key = [seed, -1 - t - first * length]
         u = tf.random.stateless_uniform(tf.shape(logits), key, 1e-9, 1.0)
         gumbel = -tf.math.log(
             -tf.math.log(u)

@@ -256,7 +256,8 @@ class GaussianMixture(Prior):
     """p(z) = mean over c of N(z; mean_c, exp(log_var_c)), all learned.
 
     Args:
-        components: C, the number of Gaussians, equally likely.
+        components: C, the number of Gaussians, equally likely. Their means begin at the
+            same draws of N(0, I) whatever the seed, their variances at 1.
         latent_dim: D, the number of dimensions of z.
 
     Source: Tomczak & Welling 2018, arXiv:1705.07120, whose components are posteriors of

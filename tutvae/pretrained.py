@@ -69,8 +69,12 @@ def save_compact(model, path):
         The SHA-256 of the file.
 
     Raises:
-        ValueError: If a weight is too great for half precision, or not finite.
+        ValueError: If the path does not end in `.keras`, or a weight is too great for half
+            precision, or not finite.
     """
+    path = Path(path).expanduser()
+    if path.suffix != ".keras":
+        raise ValueError(f"{path} does not end in .keras; no other name can be loaded")
     untrained = type(model).from_config(model.get_config())
     untrained.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +87,7 @@ def save_compact(model, path):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    write_atomically(Path(path).expanduser(), packed.getvalue())
+    write_atomically(path, packed.getvalue())
     return hashlib.sha256(packed.getvalue()).hexdigest()
 
 

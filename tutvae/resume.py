@@ -10,6 +10,9 @@ import zipfile
 import keras
 import numpy as np
 
+from tutvae.batches import Batches
+from tutvae.stream import TextStream
+
 FORMAT = 2
 OTHER_DATA = (
     "Resume counts the batches of whole passes over its `data`: give `fit` the very same "
@@ -33,8 +36,9 @@ class Resume(keras.callbacks.Callback):
         every: Save after so many batches, besides the start of each epoch.
 
     Raises:
-        ValueError: From `fit`, if the file is truncated, altered, or of another model, or
-            `fit` was given other data.
+        ValueError: If `data` is neither, or `every` below 1; from `fit`, if the file is
+            truncated, altered, of another model, or of data of another number of batches,
+            batch size or order, or `fit` was given other data.
 
     Example:
 
@@ -46,6 +50,13 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(self, path, data, callbacks=(), every=200):
         super().__init__()
+        if not isinstance(data, (Batches, TextStream)):
+            raise ValueError(
+                f"data is a {type(data).__name__}; Resume finds its place in the "
+                "tv.batches(...) or tv.TextStream(...) that `fit` gets"
+            )
+        if every < 1:
+            raise ValueError(f"every is {every}; it must be at least 1")
         self.path = pathlib.Path(path).expanduser()
         self.data, self.callbacks, self.every = data, list(callbacks), every
         self.loaded = None  # what the file says, until it has been put in place
@@ -56,7 +67,7 @@ class Resume(keras.callbacks.Callback):
         if self.params["steps"] != len(self.data) or self.model.steps_per_execution > 1:
             raise ValueError(OTHER_DATA)
         self.loaded, self.epoch = self.read(), -1
-        self.model._initial_epoch = None  # left by a fit that failed before its first epoch
+        self.learn = self.model.train_function
         if self.loaded is None:
             self.first_pass = self.data.epoch  # passes made before this fit
             return
@@ -95,6 +106,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None  # no epoch was left that would have done it
+        self.model.train_function = self.learn  # if it stopped while passing batches by
         if self.loaded is not None:  # the run had finished: History was reset after loading
             self.restore_callbacks()
             return
@@ -108,12 +120,20 @@ class Resume(keras.callbacks.Callback):
         model = self.model
         return [*model.variables, *model.metrics_variables, *model.optimizer.variables]
 
+    def order(self):
+        """What the order of the batches depends on, in words."""
+        x = self.data
+        which = f"seed {x.seed}, by_length {x.by_length}"
+        which += f", buffer {x.buffer}" if isinstance(x, TextStream) else ""
+        return f"{len(x)} batches of {x.batch_size}, {which}"
+
     def save(self, stopped=False):
         observers = [self.model.history, *self.callbacks]
         note = {
             "format": FORMAT,
             "epoch": self.epoch,
             "first_pass": self.first_pass,
+            "data": self.order(),
             "batch": self.batch,
             "stopped": stopped,
             "callbacks": [plain_state(c) for c in observers],
@@ -148,6 +168,11 @@ class Resume(keras.callbacks.Callback):
                 f"{self.path} holds the state of another model. Build the model as "
                 "it was, or choose another path."
             )
+        if state.get("data", self.order()) != self.order():
+            raise ValueError(
+                f"{self.path} is of a training on other data: {state['data']}, not "
+                f"{self.order()}. Give the data as they were, or choose another path."
+            )
         if len(state["callbacks"]) != 1 + len(self.callbacks):
             raise ValueError(
                 f"{self.path} holds the state of {len(state['callbacks']) - 1} callbacks, "
@@ -174,13 +199,13 @@ class Resume(keras.callbacks.Callback):
 
     def skip(self, batches):
         """Let the first batches of this epoch pass by: they have been learned from."""
-        train, left = self.model.train_function, batches
+        left = batches
 
         def train_function(iterator):
             nonlocal left
             if left == 0:
-                self.model.train_function = train
-                return train(iterator)
+                self.model.train_function = self.learn
+                return self.learn(iterator)
             left -= 1
             next(iterator)
             return self.model.get_metrics_result()
@@ -205,5 +230,11 @@ def write_atomically(path, content):
     """Write bytes to a file so that it is either all there or not there at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

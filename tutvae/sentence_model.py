@@ -44,8 +44,16 @@ class SentenceModel:
     def build_parts(self):
         super().build_parts()
         readout = getattr(self, "readout", None)  # a VAE builds its own parts before
-        if readout is not None and not readout.built:
+        if readout is None:
+            return
+        if not readout.built:
             readout.build((None, self.decoder.width))
+        words = readout(ops.zeros((1, self.decoder.width))).shape[-1]
+        if words != len(self.tokenizer):  # of one that is missing a GPU reads zeros
+            raise ValueError(
+                f"the readout writes {words} words, but the vocabulary has "
+                f"{len(self.tokenizer)}. Build it with len(tokenizer)."
+            )
 
     def __setattr__(self, name, value):
         tied = isinstance(getattr(self, "readout", None), TiedReadout)

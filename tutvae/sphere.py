@@ -103,6 +103,8 @@ class UniformSphere(Prior):
         return unit(standard_normal(shape, seed))
 
     def kl(self, q, z):
+        if not isinstance(q, VonMisesFisher):
+            return super().kl(q, z)
         kl = q.log_c + q.kappa * q.cosine + log_area(q.mean.shape[-1])
         return kl[:, None]
 

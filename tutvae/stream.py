@@ -32,7 +32,8 @@ class TextStream:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If `batch_size` is below 1, or only some of the files are compressed.
+        ValueError: If `batch_size` or `sentences` is below 1, or only some of the files are
+            compressed; when they are counted, if all lines are blank.
         tf.errors.InvalidArgumentError: From an iteration, if a line is not UTF-8, or not
             one word of the first lines is in the vocabulary.
 
@@ -67,6 +68,8 @@ class TextStream:
         self.tokenizer, self.batch_size = tokenizer, batch_size
         self.seed, self.buffer, self.by_length = seed, buffer, by_length
         if sentences is not None:
+            if sentences < 1:
+                raise ValueError(f"sentences is {sentences}; it must be at least 1")
             self.sentences = sentences
         self.epoch = 0  # of the next pass
 
@@ -74,7 +77,12 @@ class TextStream:
     def sentences(self):
         """How many there are."""
         sizes = self.pools(self.files, self.buffer).map(lambda s: tf.size(s, tf.int64))
-        return int(sizes.reduce(np.int64(0), lambda n, size: n + size))
+        n = int(sizes.reduce(np.int64(0), lambda n, size: n + size))
+        if n == 0:
+            raise ValueError(
+                f"{self.files[:3]} hold no sentence: all their lines are blank"
+            )
+        return n
 
     def __len__(self):
         return -(-self.sentences // self.batch_size)

@@ -68,9 +68,17 @@ class TextVAE(SentenceModel, VAE):
         super().__init__(encoder, decoder, posterior, likelihood=categorical, **kwargs)
         self.add_text_parts(decoder, tokenizer, readout, word_dropout)
         self.bag_of_words = bag_of_words
-        if bag_of_words:
-            self.bag = keras.layers.Dense(len(tokenizer), dtype="float32", name="bag")
-            self.bag.build((None, posterior.latent_dim))
+        self.build_parts()
+
+    def build_parts(self):
+        super().build_parts()
+        wanted, there = bool(getattr(self, "bag_of_words", 0.0)), hasattr(self, "bag")
+        if wanted and not there:
+            self.bag = keras.layers.Dense(len(self.tokenizer), dtype="float32", name="bag")
+            self.bag.build((None, self.posterior.latent_dim))
+        elif there and not wanted:
+            self._tracker.untrack(self.bag)
+            del self.bag
 
     def auxiliary(self, x, draw):
         if not self.bag_of_words:

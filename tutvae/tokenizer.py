@@ -163,7 +163,7 @@ class Tokenizer:
         """Ids (N, T) -> sentences, up to the first END.
 
         Raises:
-            ValueError: If the ids have another shape.
+            ValueError: If the ids have another shape, or are not of the vocabulary.
         """
         tokens, sentences = np.asarray(tokens), []
         if tokens.ndim != 2:
@@ -173,6 +173,11 @@ class Tokenizer:
             )
         for row in tokens.tolist():
             row = row[: row.index(END)] if END in row else row
+            if not all(0 <= i < len(self) for i in row):
+                raise ValueError(
+                    f"token ids run from {min(row)} to {max(row)}, but the vocabulary has "
+                    f"{len(self)} entries"
+                )
             sentences.append(self.join(self.words[i] for i in row if i not in (PAD, START)))
         return sentences
 

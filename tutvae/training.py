@@ -76,6 +76,9 @@ class BaseModel(keras.Model):
 
     def build_parts(self):
         """Make the weights that parts have not made yet: before a compile, or a load."""
+        for part in (getattr(self, name, None) for name in ("encoder", "decoder")):
+            if not getattr(part, "built", True):
+                refuse_unknown_shapes(part)
 
     def train_step(self, data):
         x, weight = unpack(data)
@@ -160,12 +163,17 @@ class BaseModel(keras.Model):
                 validation_data=as_dataset(validation_data),
                 **kwargs,
             )
+        except BaseException:
+            # What a `Resume` may have left that was passing batches and epochs by.
+            self.train_function = self._initial_epoch = None
+            raise
         finally:
             self.fitting = False
 
     def evaluate(self, x=None, y=None, *, sample_weight=None, **kwargs):
         """As `keras.Model.evaluate`, for the same x as `fit`."""
-        y = self.check_all(x, y, sample_weight)
+        if not kwargs.get("_use_cached_eval_dataset"):  # by `fit`, which has checked it
+            y = self.check_all(x, y, sample_weight)
         return super().evaluate(as_dataset(x), y, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, **kwargs):
@@ -268,6 +276,13 @@ def replicas():
 def seed_states(model):
     """The state of every random number generator in a model: its noise and its dropout."""
     return [v for v in model.variables if v.name == "seed_generator_state"]
+
+
+def refuse_unknown_shapes(net):
+    raise ValueError(
+        f"{net.name} has no known shapes: make it a functional or Sequential model that "
+        "begins with a keras.Input"
+    )
 
 
 def check_one_per_example(values, source):

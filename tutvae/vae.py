@@ -10,7 +10,7 @@ from tutvae.distributions import StandardNormal
 from tutvae.likelihoods import bernoulli
 from tutvae.objectives import ELBO
 from tutvae.schedules import TargetRate
-from tutvae.training import BaseModel, check_one_per_example
+from tutvae.training import BaseModel, check_one_per_example, refuse_unknown_shapes
 
 
 class Draw(NamedTuple):
@@ -57,7 +57,7 @@ class VAE(BaseModel):
     `parts`.
 
     Raises:
-        ValueError: If a part does not fit another, or the encoder has no known shape; when
+        ValueError: If a part does not fit another, or a net has no known shape; when
             the model is used, if its likelihood does not give (B,), or when it is trained,
             if its objective does not.
 
@@ -103,13 +103,10 @@ class VAE(BaseModel):
         self.build_parts()
 
     def build_parts(self):
-        try:
-            shapes = self.encoder.output_shape
-        except AttributeError:
-            raise ValueError(
-                f"{self.encoder.name} has no known shapes: make it a functional or "
-                "Sequential model that begins with a keras.Input"
-            ) from None
+        super().build_parts()
+        shapes = getattr(self.encoder, "output_shape", None)
+        if shapes is None:
+            refuse_unknown_shapes(self.encoder)
         # Called, not built: this also builds the layers that a part of your own may hold.
         features = keras.tree.map_shape_structure(
             lambda shape: ops.zeros([n or 1 for n in shape]), shapes
