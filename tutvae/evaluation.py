@@ -119,8 +119,8 @@ def log_weights(vae, x, q, samples, batch_size=64, rows=640, verbose=0):
     """Monte Carlo log-likelihoods of each example, in nats.
 
     Returns:
-        The mean of log p(x|z) over the samples (N,), and the importance-weighted
-        log mean of p(x, z) / q(z|x) (N,).
+        The mean over the samples of log p(x|z) and of the KL (N,) each, and the
+        importance-weighted log mean of p(x, z) / q(z|x) (N,).
     """
     noise = keras.random.SeedGenerator(vae.seed)
     chunk = max(1, min(samples, rows // batch_size))
