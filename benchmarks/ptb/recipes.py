@@ -105,6 +105,11 @@ RECIPES |= {
     f"wide-{name}": RECIPES[name]._replace(units=2 * UNITS)
     for name in ("language-model", "annealing", "pretrained", "learned-prior")
 }
+# What the batches of the rows with `by_length=False` do by themselves.
+RECIPES |= {
+    f"mixed-{name}": RECIPES[name]._replace(by_length=False)
+    for name in ("language-model", "annealing")
+}
 RECIPES["wide-learned-prior-7"] = RECIPES["wide-learned-prior"]._replace(
     objective=lambda: tv.FreeRate(7.0)
 )
