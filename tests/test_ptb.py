@@ -45,6 +45,41 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     assert name in ptb.missing("ptb", 0, epochs + 1)  # a longer training is another row
 
 
+def test_an_evaluation_goes_on_where_it_stopped(monkeypatch, tmp_path):
+    """All parts together are the bound of all samples, and each is drawn once."""
+    model, run = build(RECIPES["vae"], TOKENIZER, warm_up=2, seed=3), tmp_path / "vae-3-1"
+    draw, drawn = tv.evaluation.log_weights, []
+
+    def log_weights(*args, **kwargs):
+        if len(drawn) == stop_after:
+            raise KeyboardInterrupt
+        drawn.append(draw(*args, **kwargs))
+        return drawn[-1]
+
+    monkeypatch.setattr(tv.evaluation, "log_weights", log_weights)
+    monkeypatch.setattr(ptb, "PART", 20)
+    stop_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        ptb.evaluate(model, TOKENS, 50, run)
+    assert len(list(tmp_path.iterdir())) == 1
+    stop_after = 3
+    figures = ptb.evaluate(model, TOKENS, 50, run)
+    assert figures == ptb.evaluate(model, TOKENS, 50, run)  # nothing is drawn again
+    sizes, (log_px, kl, log_w) = np.array([17, 17, 16]), np.stack(drawn, axis=1)
+    assert not np.allclose(log_w[0], log_w[1], atol=1e-6)  # they are other samples
+    each = np.exp(log_w.astype("float64"))  # the mean weights of each part, (3, N)
+    want = -np.log(sizes @ each / 50).mean()
+    assert figures["iw_nll"] == pytest.approx(want, rel=1e-6)
+    assert figures["nll"] == pytest.approx(-(sizes @ log_px / 50).mean(), rel=1e-6)
+    assert figures["kl"] == pytest.approx(kl.mean(), rel=1e-5)
+    assert figures["iw_samples"] == 50
+    np.testing.assert_allclose(figures["iw_nll_parts"], -log_w.mean(axis=1), rtol=1e-6)
+    stop_after = 6
+    model.decoder.set_weights([w + 0.1 for w in model.decoder.get_weights()])
+    other = ptb.evaluate(model, TOKENS, 50, run)  # parts of other weights are not taken
+    assert len(drawn) == 6 and other["iw_nll"] != pytest.approx(figures["iw_nll"], rel=1e-3)
+
+
 CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed
     **dict.fromkeys(("language-model", "vae", "annealing", "cyclical"), (-0.1, 0.2)),
     **dict.fromkeys(("free-bits", "batch-norm", "pretrained"), (0.5, 10.0)),
@@ -72,7 +107,7 @@ def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     monkeypatch.setattr(recipes, "UNITS", 48)  # of the encoder
     monkeypatch.setitem(RECIPES, name, RECIPES[name]._replace(units=48))
     model, test, _, _ = ptb.train(name, "ptb", seed=0, epochs=8)
-    figures = ptb.evaluate(model, test, samples=100)
+    figures = ptb.evaluate(model, test, 100, tmp_path / name)
     truth = -np.mean([grammar.log_prob(sentence) for sentence in data.test])
     words = (
         [tokenizer.split(s) for s in data.train],

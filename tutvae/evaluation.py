@@ -51,7 +51,13 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
     """
     x = checked(vae, x, samples)
     q = posteriors(vae, x, batch_size)
-    log_px, kl, log_w = log_weights(vae, x, q, samples, batch_size, rows, verbose)
+    estimates = log_weights(vae, x, q, samples, batch_size, rows, verbose)
+    return figures(vae, x, q, estimates, samples)
+
+
+def figures(vae, x, q, estimates, samples):
+    """The figures of `report` from the posteriors of x and what `log_weights` returned."""
+    log_px, kl, log_w = estimates
     nll, kl, iw_nll = -float(np.mean(log_px)), float(np.mean(kl)), -float(np.mean(log_w))
     bounded = 1.0 if not isinstance(q, Point) else math.nan
     numbers = {
@@ -115,14 +121,17 @@ def posteriors(vae, x, batch_size=64):
     return type(parts[0])(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
-def log_weights(vae, x, q, samples, batch_size=64, rows=640, verbose=0):
+def log_weights(vae, x, q, samples, batch_size=64, rows=640, verbose=0, seed=None):
     """Monte Carlo log-likelihoods of each example, in nats.
+
+    Args:
+        seed: Of the samples, by default that of the model.
 
     Returns:
         The mean over the samples of log p(x|z) and of the KL (N,) each, and the
         importance-weighted log mean of p(x, z) / q(z|x) (N,).
     """
-    noise = keras.random.SeedGenerator(vae.seed)
+    noise = keras.random.SeedGenerator(vae.seed if seed is None else seed)
     chunk = max(1, min(samples, rows // batch_size))
 
     @tf.function(reduce_retracing=True)

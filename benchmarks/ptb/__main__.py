@@ -1,6 +1,8 @@
 """python -m benchmarks.ptb [RECIPE]: train and evaluate one row of the table, or all."""
 
 import argparse
+import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -12,13 +14,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from scipy.special import logsumexp
 
 import tutvae as tv
 from benchmarks import results
 from benchmarks.ptb.recipes import RECIPES, build, compiled
 from benchmarks.quality.corpus import load as load_tatoeba
+from tutvae.resume import write_atomically
 
 BATCH = 32
+PART = 100  # importance samples that are drawn and kept at a time
 EPOCHS = {"ptb": 12, "tatoeba": 4}
 CACHE = Path("~/.cache/tutvae").expanduser()
 
@@ -103,7 +108,7 @@ def train(name, corpus, seed, epochs):
     validation = tv.batches(valid, 128)
     warm_up = max(1, epochs // 4)
     model = build(recipe, tokenizer, warm_up * len(data), seed)
-    run, seconds = CACHE / corpus / f"{name}-{seed}-{epochs}", 0.0
+    run, seconds = cached(name, corpus, seed, epochs), 0.0
     if recipe.pretrained:
         path = run.with_suffix(".pretrained.npz")
         epochs, seconds = epochs - warm_up, pretrain(model, recipe, data, warm_up, path)
@@ -132,14 +137,43 @@ def train(name, corpus, seed, epochs):
     return model, test, seconds + clock.seconds, curve
 
 
-def evaluate(model, test, samples):
-    """The figures of the test set, by the definitions of `tv.evaluation.report`."""
-    if isinstance(model, tv.TextVAE):
-        return tv.evaluation.report(model, test, samples, verbose=2)
-    nll = model.evaluate(tv.batches(test, 128), verbose=0, return_dict=True)["loss"]
-    exact = {"elbo_nll": nll, "iw_nll": nll, "iw_samples": 0, "kl": 0.0, "mi": 0.0, "au": 0}
-    ppl = tv.evaluation.perplexity(nll, test)
-    return {**exact, "ppl_elbo": ppl, "ppl_iw": ppl}
+def evaluate(model, test, samples, run):
+    """The figures of the test set, by the definitions of `tv.evaluation.report`.
+
+    The importance samples are drawn in equal parts of `PART` at most, kept beside `run` so
+    that a later start goes on from there; `iw_nll_parts` are the bounds of the single ones.
+    """
+    if not isinstance(model, tv.TextVAE):
+        batches = tv.batches(test, 128)
+        nll = model.evaluate(batches, verbose=0, return_dict=True)["loss"]
+        exact = {"elbo_nll": nll, "iw_nll": nll, "iw_samples": 0}
+        ppl = tv.evaluation.perplexity(nll, test)
+        return {**exact, "kl": 0.0, "mi": 0.0, "au": 0, "ppl_elbo": ppl, "ppl_iw": ppl}
+    weights = b"".join(w.tobytes() for w in model.get_weights())
+    digest = hashlib.sha256(weights).hexdigest()[:12]  # parts of other weights are others
+    q = tv.evaluation.posteriors(model, test)
+    sizes = [len(part) for part in np.array_split(range(samples), -(-samples // PART))]
+    parts = [
+        drawn(model, test, q, size, i, run.with_suffix(f".{digest}.{samples}-{i}.npy"))
+        for i, size in enumerate(sizes)
+    ]
+    log_px, kl = np.average([part[:2] for part in parts], axis=0, weights=sizes)
+    log_w, shares = [part[2] for part in parts], np.array(sizes) / samples
+    estimates = log_px, kl, logsumexp(log_w, axis=0, b=shares[:, None])
+    figures = tv.evaluation.figures(model, test, q, estimates, samples)
+    return {**figures, "iw_nll_parts": [-float(w.mean()) for w in log_w]}
+
+
+def drawn(model, test, q, samples, part, path):
+    """What `tv.evaluation.log_weights` returns, as an array (3, N), drawn once and kept."""
+    if not path.exists():
+        estimates = tv.evaluation.log_weights(
+            model, test, q, samples, verbose=2, seed=model.seed + part
+        )
+        content = io.BytesIO()
+        np.save(content, np.stack(estimates))
+        write_atomically(path, content.getvalue())
+    return np.load(path)
 
 
 def row(name, corpus, seed, epochs, samples):
@@ -155,11 +189,16 @@ def row(name, corpus, seed, epochs, samples):
         "tied": RECIPES[name].tied,
         "weights": model.count_params(),
     }
-    figures = evaluate(model, test, samples)
+    figures = evaluate(model, test, samples, cached(name, corpus, seed, epochs))
     head = {"recipe": name, "seed": seed, "config": config, "seconds": round(seconds)}
     path = f"{folder(corpus, epochs)}/{name}-{seed}"
     results.write(path, {**head, **figures, "curve": curve})
-    print({k: round(float(v), 3) for k, v in figures.items()})
+    print({k: np.round(v, 3).tolist() for k, v in figures.items()})
+
+
+def cached(name, corpus, seed, epochs):
+    """Where a row keeps its state: suffixes tell the files apart."""
+    return CACHE / corpus / f"{name}-{seed}-{epochs}"
 
 
 def folder(corpus, epochs):
