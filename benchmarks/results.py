@@ -12,7 +12,8 @@ FOLDER = Path(__file__).with_name("results")
 def write(name, figures):
     """Write `benchmarks/results/NAME.json` in one step, with the versions that made it."""
     packages = {p: version(p) for p in ("tutvae", "keras", "tensorflow", "numpy")}
-    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", os.cpu_count())
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, {threads} threads"
     content = {**figures, "versions": packages, "machine": machine}
     path = FOLDER / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

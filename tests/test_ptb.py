@@ -37,6 +37,11 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
     assert row["recipe"] == name and 1 <= len(row["curve"]["loss"]) < 3
     assert row["ppl_iw"] <= row["ppl_elbo"] * 1.01
+    ptb.row(name, "ptb", 0, epochs, samples=50)  # nothing is trained or drawn again
+    again = json.loads((tmp_path / f"ptb/{name}-0.json").read_text())
+    assert again == row and len(list(tmp_path.glob("ptb/*.npy"))) == (
+        name != "language-model"
+    )
     shown = table.updated(f"before\n{table.BEGIN}an older table\n{table.END}after\n")
     assert shown.startswith("before\n") and shown.endswith("\nafter\n")
     assert f"| `{name}` | {row['elbo_nll']:.2f} |" in shown and "older" not in shown
@@ -48,12 +53,13 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
 def test_an_evaluation_goes_on_where_it_stopped(monkeypatch, tmp_path):
     """All parts together are the bound of all samples, and each is drawn once."""
     model, run = build(RECIPES["vae"], TOKENIZER, warm_up=2, seed=3), tmp_path / "vae-3-1"
-    draw, drawn = tv.evaluation.log_weights, []
+    draw, drawn, seeds = tv.evaluation.log_weights, [], []
 
-    def log_weights(*args, **kwargs):
+    def log_weights(*args, seed, **kwargs):
         if len(drawn) == stop_after:
             raise KeyboardInterrupt
-        drawn.append(draw(*args, **kwargs))
+        drawn.append(draw(*args, seed=seed, **kwargs))
+        seeds.append(seed)
         return drawn[-1]
 
     monkeypatch.setattr(tv.evaluation, "log_weights", log_weights)
@@ -65,19 +71,37 @@ def test_an_evaluation_goes_on_where_it_stopped(monkeypatch, tmp_path):
     stop_after = 3
     figures = ptb.evaluate(model, TOKENS, 50, run)
     assert figures == ptb.evaluate(model, TOKENS, 50, run)  # nothing is drawn again
-    sizes, (log_px, kl, log_w) = np.array([17, 17, 16]), np.stack(drawn, axis=1)
-    assert not np.allclose(log_w[0], log_w[1], atol=1e-6)  # they are other samples
-    each = np.exp(log_w.astype("float64"))  # the mean weights of each part, (3, N)
-    want = -np.log(sizes @ each / 50).mean()
-    assert figures["iw_nll"] == pytest.approx(want, rel=1e-6)
+    assert len(set(seeds)) == 3
+    sizes, (log_px, kl, log_w) = np.array([20, 20, 10]), np.stack(drawn, axis=1)
+    for i, measured in ((1, log_px), (2, log_w)):  # all three are other samples
+        assert not np.allclose(measured[i], measured[i - 1], rtol=1e-6)
+    sums = sizes[:, None] * np.exp(log_w.astype("float64"))  # of the weights, (3, N)
+    counts = np.array([20, 40, 50])
+    want = -np.log(np.cumsum(sums, axis=0) / counts[:, None]).mean(axis=1)
+    assert figures["iw_curve"]["samples"] == counts.tolist()
+    np.testing.assert_allclose(figures["iw_curve"]["iw_nll"], want, rtol=1e-6)
+    assert figures["iw_nll"] == pytest.approx(want[-1], rel=1e-6)
     assert figures["nll"] == pytest.approx(-(sizes @ log_px / 50).mean(), rel=1e-6)
     assert figures["kl"] == pytest.approx(kl.mean(), rel=1e-5)
     assert figures["iw_samples"] == 50
-    np.testing.assert_allclose(figures["iw_nll_parts"], -log_w.mean(axis=1), rtol=1e-6)
-    stop_after = 6
+
+
+def test_parts_of_other_weights_sentences_or_sizes_are_not_taken(monkeypatch, tmp_path):
+    model, run = build(RECIPES["vae"], TOKENIZER, warm_up=2, seed=3), tmp_path / "vae-3-1"
+    monkeypatch.setattr(ptb, "PART", 20)
+    first = ptb.evaluate(model, TOKENS, 40, run)
+    assert len(list(tmp_path.iterdir())) == 2
+    more = ptb.evaluate(model, TOKENS, 60, run)  # more samples go on from there
+    assert len(list(tmp_path.iterdir())) == 3
+    assert more["iw_curve"]["iw_nll"][:2] == first["iw_curve"]["iw_nll"]
+    assert ptb.evaluate(model, TOKENS[:3], 40, run)["iw_nll"] != first["iw_nll"]
+    assert len(list(tmp_path.iterdir())) == 5
+    monkeypatch.setattr(ptb, "PART", 30)
+    assert ptb.evaluate(model, TOKENS, 40, run)["iw_curve"]["samples"] == [30, 40]
+    assert len(list(tmp_path.iterdir())) == 7
     model.decoder.set_weights([w + 0.1 for w in model.decoder.get_weights()])
-    other = ptb.evaluate(model, TOKENS, 50, run)  # parts of other weights are not taken
-    assert len(drawn) == 6 and other["iw_nll"] != pytest.approx(figures["iw_nll"], rel=1e-3)
+    other = ptb.evaluate(model, TOKENS, 40, run)
+    assert other["iw_nll"] != pytest.approx(first["iw_nll"], rel=1e-3)
 
 
 CODES = {  # nats of information that a recipe has to leave in z, and a KL not to exceed

@@ -14,7 +14,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from scipy.special import logsumexp
 
 import tutvae as tv
 from benchmarks import results
@@ -23,7 +22,7 @@ from benchmarks.quality.corpus import load as load_tatoeba
 from tutvae.resume import write_atomically
 
 BATCH = 32
-PART = 100  # importance samples that are drawn and kept at a time
+PART = 50  # importance samples that are drawn and kept at a time
 EPOCHS = {"ptb": 12, "tatoeba": 4}
 CACHE = Path("~/.cache/tutvae").expanduser()
 
@@ -140,8 +139,8 @@ def train(name, corpus, seed, epochs):
 def evaluate(model, test, samples, run):
     """The figures of the test set, by the definitions of `tv.evaluation.report`.
 
-    The importance samples are drawn in equal parts of `PART` at most, kept beside `run` so
-    that a later start goes on from there; `iw_nll_parts` are the bounds of the single ones.
+    The importance samples are drawn in parts, which are kept beside `run`: a later start
+    goes on from there. `iw_curve` is the bound, in nats, after each of them.
     """
     if not isinstance(model, tv.TextVAE):
         batches = tv.batches(test, 128)
@@ -149,51 +148,56 @@ def evaluate(model, test, samples, run):
         exact = {"elbo_nll": nll, "iw_nll": nll, "iw_samples": 0}
         ppl = tv.evaluation.perplexity(nll, test)
         return {**exact, "kl": 0.0, "mi": 0.0, "au": 0, "ppl_elbo": ppl, "ppl_iw": ppl}
-    weights = b"".join(w.tobytes() for w in model.get_weights())
-    digest = hashlib.sha256(weights).hexdigest()[:12]  # parts of other weights are others
+    test = tv.evaluation.checked(model, test, samples)
     q = tv.evaluation.posteriors(model, test)
-    sizes = [len(part) for part in np.array_split(range(samples), -(-samples // PART))]
-    parts = [
-        drawn(model, test, q, size, i, run.with_suffix(f".{digest}.{samples}-{i}.npy"))
-        for i, size in enumerate(sizes)
-    ]
+    sizes = [min(PART, samples - start) for start in range(0, samples, PART)]
+    parts = [drawn(model, test, q, size, i, run) for i, size in enumerate(sizes)]
     log_px, kl = np.average([part[:2] for part in parts], axis=0, weights=sizes)
-    log_w, shares = [part[2] for part in parts], np.array(sizes) / samples
-    estimates = log_px, kl, logsumexp(log_w, axis=0, b=shares[:, None])
-    figures = tv.evaluation.figures(model, test, q, estimates, samples)
-    return {**figures, "iw_nll_parts": [-float(w.mean()) for w in log_w]}
+    sums = [part[2] + np.log(size) for part, size in zip(parts, sizes, strict=True)]
+    counts = np.cumsum(sizes)
+    log_w = np.logaddexp.accumulate(sums) - np.log(counts)[:, None]
+    figures = tv.evaluation.figures(model, test, q, (log_px, kl, log_w[-1]), samples)
+    curve = {"samples": counts.tolist(), "iw_nll": (-log_w.mean(axis=1)).tolist()}
+    return {**figures, "iw_curve": curve}
 
 
-def drawn(model, test, q, samples, part, path):
-    """What `tv.evaluation.log_weights` returns, as an array (3, N), drawn once and kept."""
+def drawn(model, test, q, samples, part, run):
+    """What `tv.evaluation.log_weights` returns, as an array (3, N), drawn once and kept.
+
+    The file's name tells apart other weights, other sentences and other numbers of samples.
+    """
+    content = b"".join(array.tobytes() for array in (*model.get_weights(), test))
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    path = run.with_suffix(f".{digest}.{part}-{samples}.npy")
     if not path.exists():
-        estimates = tv.evaluation.log_weights(
-            model, test, q, samples, verbose=2, seed=model.seed + part
-        )
-        content = io.BytesIO()
-        np.save(content, np.stack(estimates))
-        write_atomically(path, content.getvalue())
+        seed = model.seed + 1000 * part  # the rows' own seeds are small numbers
+        estimates = tv.evaluation.log_weights(model, test, q, samples, verbose=2, seed=seed)
+        file = io.BytesIO()
+        np.save(file, np.stack(estimates))
+        write_atomically(path, file.getvalue())
     return np.load(path)
 
 
 def row(name, corpus, seed, epochs, samples):
     """Train and evaluate a row, and write its file."""
     model, test, seconds, curve = train(name, corpus, seed, epochs)
+    recipe = RECIPES[name]._asdict().items()
     config = {
         "corpus": corpus,
-        "source": RECIPES[name].source,
         "epochs": epochs,
         "batch_size": BATCH,
-        "rate": RECIPES[name].rate,
-        "units": RECIPES[name].units,
-        "tied": RECIPES[name].tied,
+        **{k: v for k, v in recipe if isinstance(v, (str, int, float))},
         "weights": model.count_params(),
     }
+    if isinstance(model, tv.TextVAE):
+        parts = model.posterior, model.prior
+        config["objective"] = str(model.objective)
+        config["posterior"], config["prior"] = (type(part).__name__ for part in parts)
     figures = evaluate(model, test, samples, cached(name, corpus, seed, epochs))
     head = {"recipe": name, "seed": seed, "config": config, "seconds": round(seconds)}
     path = f"{folder(corpus, epochs)}/{name}-{seed}"
     results.write(path, {**head, **figures, "curve": curve})
-    print({k: np.round(v, 3).tolist() for k, v in figures.items()})
+    print({k: round(float(v), 3) for k, v in figures.items() if k != "iw_curve"})
 
 
 def cached(name, corpus, seed, epochs):
@@ -247,6 +251,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="rows at a time")
     options = parser.parse_args()
     epochs = options.epochs or EPOCHS[options.corpus]
+    if options.samples < 1:
+        parser.error(f"--samples is {options.samples}; it must be at least 1")
     if options.recipe is None:
         run_all(options.corpus, options.seed, epochs, options.samples, options.jobs)
     else:
