@@ -42,9 +42,9 @@ if "google.colab" in sys.modules:
     return nbformat.v4.new_code_cell(source, id="colab", metadata={"tags": ["remove-cell"]})
 
 
-def quieten():
+def quieten(**settings):
     """Make the environment of this process, which kernels inherit, the quiet one."""
-    quiet = quiet_environment()
+    quiet = quiet_environment(**settings)
     os.environ.clear()
     os.environ.update(quiet)
 

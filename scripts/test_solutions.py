@@ -1,9 +1,10 @@
 """Run the programs in the solutions of the exercises, each after the cells of its page.
 
 Prints what each displays, for comparison with the text around it. Arguments choose the
-notebooks; without any, all that have such programs are run.
+notebooks; without any, all that have such programs are run. `--seed 1` adds to their seeds.
 """
 
+import argparse
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,10 @@ def attempt(path):
 
 
 def main():
-    quieten()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("notebooks", nargs="*")
+    quieten(TUTVAE_SEED=str(parser.parse_args().seed))
     with ThreadPoolExecutor(max_workers=2) as pool:
         return 0 if all(list(pool.map(attempt, arguments()))) else 1
 

@@ -37,11 +37,9 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
     assert row["recipe"] == name and 1 <= len(row["curve"]["loss"]) < 3
     assert row["ppl_iw"] <= row["ppl_elbo"] * 1.01
-    ptb.row(name, "ptb", 0, epochs, samples=50)  # nothing is trained or drawn again
-    again = json.loads((tmp_path / f"ptb/{name}-0.json").read_text())
-    assert again == row and len(list(tmp_path.glob("ptb/*.npy"))) == (
-        name != "language-model"
-    )
+    monkeypatch.setattr(tv.evaluation, "log_weights", None)  # nothing is drawn again
+    ptb.row(name, "ptb", 0, epochs, samples=50)  # nor trained: the seconds are the same
+    assert json.loads((tmp_path / f"ptb/{name}-0.json").read_text()) == row
     shown = table.updated(f"before\n{table.BEGIN}an older table\n{table.END}after\n")
     assert shown.startswith("before\n") and shown.endswith("\nafter\n")
     assert f"| `{name}` | {row['elbo_nll']:.2f} |" in shown and "older" not in shown

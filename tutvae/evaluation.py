@@ -56,7 +56,13 @@ def report(vae, x, samples=100, batch_size=64, rows=640, verbose=1):
 
 
 def figures(vae, x, q, estimates, samples):
-    """The figures of `report`, in nats, from q(z|x) and what `log_weights` returned."""
+    """The figures of `report`, in nats per example, from samples that have been drawn.
+
+    Args:
+        vae, x, samples: As in `report`.
+        q: The posteriors of x, with fields (N, D).
+        estimates: Three arrays (N,), as `log_weights` returns them.
+    """
     log_px, kl, log_w = estimates
     nll, kl, iw_nll = -float(np.mean(log_px)), float(np.mean(kl)), -float(np.mean(log_w))
     bounded = 1.0 if not isinstance(q, Point) else math.nan
