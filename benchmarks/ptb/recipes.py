@@ -110,9 +110,10 @@ RECIPES |= {
     f"mixed-{name}": RECIPES[name]._replace(by_length=False)
     for name in ("language-model", "annealing")
 }
-RECIPES["wide-learned-prior-7"] = RECIPES["wide-learned-prior"]._replace(
-    objective=lambda: tv.FreeRate(7.0)
-)
+RECIPES |= {
+    f"{name}-7": RECIPES[name]._replace(objective=lambda: tv.FreeRate(7.0))
+    for name in ("learned-prior", "wide-learned-prior")
+}
 
 
 def decoder(recipe, tokenizer):
