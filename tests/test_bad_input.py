@@ -196,6 +196,19 @@ START_TWICE[0, 1], PAD_INSIDE[0, 1], WORD_AFTER_END[0, -1] = 2, 0, 4
             lambda: text_vae().fit(TOKENS, callbacks=[tv.Aggressive(TOKENS, LINES, 9)]),
             "dtype.*Tokenizer.encode",
         ),
+        (lambda: tv.pretrain_encoder(text_vae(), LINES, 1), "Tokenizer.encode"),
+        (
+            lambda: tv.pretrain_encoder(
+                tv.VAE(
+                    tv.dense_encoder((4, 4), (6,)),
+                    tv.dense_decoder(2, (4, 4), (6,)),
+                    tv.GaussianPosterior(2),
+                ),
+                images(),
+                epochs=1,
+            ),
+            "call vae.compile",
+        ),
         (lambda: tv.Tokenizer.fit(LINES, size=4), "over 4"),
         (lambda: tv.WhitespaceTokenizer.fit(["a b", "a </s> b"]), "sentence 1.*</s>"),
         (lambda: tv.Tokenizer.fit(LINES, length=0), "at least 3"),

@@ -134,6 +134,48 @@ def test_the_bag_of_words_may_come_and_go_between_two_trainings(tmp_path):
     assert len(vae.weights) == without
 
 
+def test_pretraining_is_an_autoencoders_and_leaves_encoder_and_posterior_only():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append((self.model.objective, self.model.beta))
+            self.model.optimizer.learning_rate = 0.5
+
+    objective, beta = tv.FreeBits(0.5), tv.linear(10)
+    vae = text_vae(objective=objective, beta=beta, readout=tv.TiedReadout())
+    vae.compile(tv.Adam(0.01, global_clipnorm=3.0), run_eagerly=True)
+    settings = vae.optimizer.get_config()
+    parts = [vae.decoder, vae.readout, vae.encoder, vae.posterior]
+    before = [part.get_weights() for part in parts]
+    history = tv.pretrain_encoder(
+        vae, tv.batches(TOKENS, 2), 2, callbacks=[Watch()], verbose=0
+    )
+    after = [part.get_weights() for part in parts]
+    changed = [not same(a, b) for a, b in zip(before, after, strict=True)]
+    assert changed == [False, False, True, True]
+    assert set(seen) == {(tv.ELBO(), 0.0)} and len(history.history["nll"]) == 2
+    assert history.history["loss"] == pytest.approx(history.history["nll"])
+    assert vae.objective is objective and vae.beta is beta
+    assert int(vae.optimizer.iterations) == 0 and vae.run_eagerly
+    assert vae.optimizer.get_config() == settings and isinstance(vae.optimizer, tv.Adam)
+    assert len(vae.optimizer.variables) > 2 * len(vae.trainable_variables)
+    vae.fit(TOKENS, verbose=0)
+
+
+def test_pretraining_that_is_interrupted_leaves_the_models_objective_and_decoder():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    vae = text_vae(objective=tv.FreeBits(0.5))
+    decoder = vae.decoder.get_weights()
+    with pytest.raises(KeyboardInterrupt):
+        tv.pretrain_encoder(vae, TOKENS, 1, callbacks=[Stop()], verbose=0)
+    assert vae.objective == tv.FreeBits(0.5) and vae.beta == 1.0
+    assert same(decoder, vae.decoder.get_weights())
+
+
 def test_an_aggressive_encoder_takes_its_own_steps_within_the_budget():
     vae = text_vae(posterior=tv.GaussianPosterior(D))
     x = np.concatenate([TOKENS] * 4)

@@ -58,6 +58,7 @@ from tutvae.memory import keep_freed_memory
 from tutvae.ngram import KneserNey
 from tutvae.objectives import ELBO, IWAE, MMD, FreeBits, FreeRate, Objective
 from tutvae.optimizers import Adam
+from tutvae.pretrain_encoder import pretrain_encoder
 from tutvae.pretrained import pretrained, save_compact
 from tutvae.recipes import RECIPES, Recipe
 from tutvae.recurrent import LSTM

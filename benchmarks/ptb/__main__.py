@@ -17,7 +17,7 @@ import numpy as np
 
 import tutvae as tv
 from benchmarks import results
-from benchmarks.ptb.recipes import RECIPES, build, compiled
+from benchmarks.ptb.recipes import RECIPES, build
 from benchmarks.quality.corpus import load as load_tatoeba
 from tutvae.resume import write_atomically
 
@@ -81,21 +81,11 @@ class Budget(keras.callbacks.Callback):
 
 
 def pretrain(model, recipe, data, epochs, path):
-    """Train as an autoencoder, without KL; then start anew but for the encoder.
-
-    Source: Li et al. 2019, arXiv:1909.00868.
-    """
-    writer = [model.decoder, model.readout]
-    fresh = [part.get_weights() for part in writer]
-    objective, beta = model.objective, model.beta
-    model.objective, model.beta = tv.ELBO(), 0.0
+    """Let the encoder have been an autoencoder's; the seconds that took."""
     clock, budget = Clock(), Budget(recipe.rate, epochs * len(data))
     resume = tv.Resume(path, data, [clock], every=500)
-    model.fit(data, epochs=epochs, callbacks=[clock, budget, resume], verbose=2)
-    model.objective, model.beta = objective, beta
-    for part, weights in zip(writer, fresh, strict=True):
-        part.set_weights(weights)
-    compiled(model, recipe)
+    callbacks = [clock, budget, resume]
+    tv.pretrain_encoder(model, data, epochs, callbacks=callbacks, verbose=2)
     return clock.seconds
 
 

@@ -124,11 +124,6 @@ def decoder(recipe, tokenizer):
     return tv.lstm_decoder(v, latent, recipe.units, EMBED, DROPOUT)
 
 
-def compiled(model, recipe):
-    model.compile(tv.Adam(recipe.rate, global_clipnorm=CLIP))
-    return model
-
-
 def build(recipe, tokenizer, warm_up, seed):
     """A compiled model; `warm_up` is the number of steps in which the KL's weight rises."""
     decode = decoder(recipe, tokenizer)
@@ -149,4 +144,5 @@ def build(recipe, tokenizer, warm_up, seed):
             bag_of_words=recipe.bag_of_words,
             seed=seed,
         )
-    return compiled(model, recipe)
+    model.compile(tv.Adam(recipe.rate, global_clipnorm=CLIP))
+    return model
