@@ -37,6 +37,8 @@ def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     assert {*KEYS.split(), "mi", "au", "curve"} <= set(row)
     assert row["recipe"] == name and 1 <= len(row["curve"]["loss"]) < 3
     assert row["ppl_iw"] <= row["ppl_elbo"] * 1.01
+    before = list(tmp_path.glob("ptb/*.pretrained.npz"))  # of the encoder's first training
+    assert len(before) == (name == "pretrained")
     monkeypatch.setattr(tv.evaluation, "log_weights", None)  # nothing is drawn again
     ptb.row(name, "ptb", 0, epochs, samples=50)  # nor trained: the seconds are the same
     assert json.loads((tmp_path / f"ptb/{name}-0.json").read_text()) == row
