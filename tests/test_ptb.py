@@ -23,6 +23,14 @@ def test_every_recipe_builds_a_model_with_a_finite_loss(name):
     assert np.isfinite(model.terms(TOKENS, training=True)["loss"]).all()
 
 
+@pytest.mark.parametrize("name", ["annealing", "less-dropout-annealing"])
+def test_the_dropout_of_a_recipe_is_that_of_its_decoder(name):
+    model = build(RECIPES[name], TOKENIZER, warm_up=2, seed=0)
+    layers = model.decoder.step._flatten_layers()
+    rates = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == 2 * [0.3 if name.startswith("less") else 0.5]
+
+
 @pytest.mark.parametrize("name", ["language-model", "pretrained", "aggressive"])
 def test_a_row_is_trained_evaluated_and_written(name, monkeypatch, tmp_path):
     data = tv.load_data("grammar", size=100)
@@ -114,9 +122,10 @@ CODES = {  # nats of information that a recipe has to leave in z, and a KL not t
 }
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in RECIPES if not n.startswith(("wide", "untied", "mixed"))]
-)
+VARIANTS = "wide", "untied", "mixed", "less-dropout"  # of the rows that are tested
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if not n.startswith(VARIANTS)])
 def test_on_the_grammar_no_bound_is_below_the_truth_and_codes_are_kept(
     name, monkeypatch, tmp_path
 ):

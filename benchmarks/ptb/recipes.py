@@ -35,6 +35,7 @@ class Recipe(NamedTuple):
     watch: str = "val_elbo"  # what chooses the best weights
     by_length: bool = True  # batches of like length; False where a batch stands for all
     units: int = UNITS  # of the decoder's LSTM
+    dropout: float = DROPOUT  # of the decoder's LSTM
     tied: bool = True  # the readout shares the decoder's embeddings
     rate: float = 4e-3  # of Adam, where the cosine begins
 
@@ -114,6 +115,11 @@ RECIPES |= {
     f"{name}-7": RECIPES[name]._replace(objective=lambda: tv.FreeRate(7.0))
     for name in ("learned-prior", "wide-learned-prior")
 }
+# A dropout of one half is a strong one for 256 units and twelve passes.
+RECIPES |= {
+    f"less-dropout-{name}": RECIPES[name]._replace(dropout=0.3)
+    for name in ("language-model", "annealing", "learned-prior-7")
+}
 
 
 def decoder(recipe, tokenizer):
@@ -121,7 +127,7 @@ def decoder(recipe, tokenizer):
     if recipe.transformer:
         length = tokenizer.length
         return tv.transformer_decoder(v, latent, length, UNITS, 8, 3, dropout=0.2)
-    return tv.lstm_decoder(v, latent, recipe.units, EMBED, DROPOUT)
+    return tv.lstm_decoder(v, latent, recipe.units, EMBED, recipe.dropout)
 
 
 def build(recipe, tokenizer, warm_up, seed):
