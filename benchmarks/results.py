@@ -6,6 +6,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from tutvae.resume import write_atomically
+
 FOLDER = Path(__file__).with_name("results")
 
 
@@ -15,9 +17,6 @@ def write(name, figures):
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS", os.cpu_count())
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {threads} threads"
     content = {**figures, "versions": packages, "machine": machine}
-    path = FOLDER / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
+    text = json.dumps(content, indent=1) + "\n"
+    write_atomically(FOLDER / f"{name}.json", text.encode("utf-8"))
     print(f"wrote benchmarks/results/{name}.json")

@@ -249,10 +249,11 @@ def test_points_are_kept_when_grading_is_broken_off(here, tmp_path, monkeypatch)
         monkeypatch.setattr(grade, "grade", lambda *_: 1 / 0)
 
     monkeypatch.setattr(grade, "show", broken_off)
-    path, points = str(filled_in("kl", RIGHT_KL, tmp_path)), tmp_path / "points.json"
+    path, points = str(filled_in("kl", RIGHT_KL, tmp_path)), tmp_path / "new/points.json"
     with pytest.raises(ZeroDivisionError):
         grade.main(["kl", path, path, "--json", str(points)])
     assert [r["points"] for r in json.loads(points.read_text("utf-8"))["results"]] == [10]
+    assert list(points.parent.iterdir()) == [points]
 
 
 def test_a_submission_has_no_more_time_than_its_limit(tmp_path):

@@ -38,6 +38,8 @@ if __name__ == "__main__":
 import numpy as np
 from criteria import GIVEN, JUDGE, POINTS, RUN, Found, Lost
 
+from tutvae.resume import write_atomically
+
 
 def compute(name, path, given):
     """Name of an assignment, submission, arrays -> {name: array, or a str: what failed}."""
@@ -149,7 +151,8 @@ def main(arguments=None):
         show(results[-1])
         if options.json:
             all_of_it = {"assignment": options.assignment, "seed": seed, "results": results}
-            Path(options.json).write_text(json.dumps(all_of_it, indent=1), encoding="utf-8")
+            text = json.dumps(all_of_it, indent=1)
+            write_atomically(Path(options.json), text.encode("utf-8"))
     print("seed", seed)
 
 
