@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
     watch: str = "val_elbo"  # what chooses the best weights
     by_length: bool = True  # batches of like length; False where a batch stands for all
     units: int = UNITS  # of the decoder's LSTM
-    dropout: float = DROPOUT  # of the decoder's LSTM
+    dropout: float = DROPOUT  # of the decoder
     tied: bool = True  # the readout shares the decoder's embeddings
     rate: float = 4e-3  # of Adam, where the cosine begins
 
@@ -83,7 +83,7 @@ RECIPES = {
         "Pelsmaeker & Aziz 2020, arXiv:1904.08194", beta=lambda warm_up: tv.TargetRate(8.0)
     ),
     "transformer": Recipe(
-        "Vaswani et al. 2017, arXiv:1706.03762", transformer=True, rate=1e-3
+        "Vaswani et al. 2017, arXiv:1706.03762", transformer=True, dropout=0.2, rate=1e-3
     ),
 }
 
@@ -126,7 +126,7 @@ def decoder(recipe, tokenizer):
     v, latent = len(tokenizer), LATENT if recipe.posterior else 0
     if recipe.transformer:
         length = tokenizer.length
-        return tv.transformer_decoder(v, latent, length, UNITS, 8, 3, dropout=0.2)
+        return tv.transformer_decoder(v, latent, length, UNITS, 8, 3, recipe.dropout)
     return tv.lstm_decoder(v, latent, recipe.units, EMBED, recipe.dropout)
 
 
