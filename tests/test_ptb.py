@@ -25,7 +25,7 @@ def test_every_recipe_builds_a_model_with_a_finite_loss(name):
 
 @pytest.mark.parametrize(
     "name, dropout",
-    [("annealing", 0.5), ("less-dropout-annealing", 0.3), ("transformer", 0.2)],
+    [("annealing", 0.5), ("dropout-0.3-language-model", 0.3), ("transformer", 0.2)],
 )
 def test_the_dropout_of_a_recipe_is_that_of_its_decoder(name, dropout):
     model = build(RECIPES[name], TOKENIZER, warm_up=2, seed=0)
@@ -97,6 +97,13 @@ def test_an_evaluation_goes_on_where_it_stopped(monkeypatch, tmp_path):
     assert figures["iw_samples"] == 50
 
 
+def test_no_two_recipes_keep_their_state_in_one_file():
+    for end in ("npz", "pretrained.npz"):
+        files = {ptb.beside(ptb.cached(name, "ptb", 0, 12), end) for name in RECIPES}
+        assert len(files) == len(RECIPES)
+        assert all(file.name.endswith(f"-0-12.{end}") for file in files)
+
+
 def test_parts_of_other_weights_sentences_or_sizes_are_not_taken(monkeypatch, tmp_path):
     model, run = build(RECIPES["vae"], TOKENIZER, warm_up=2, seed=3), tmp_path / "vae-3-1"
     monkeypatch.setattr(ptb, "PART", 20)
@@ -125,7 +132,7 @@ CODES = {  # nats of information that a recipe has to leave in z, and a KL not t
 }
 
 
-VARIANTS = "wide", "untied", "mixed", "less-dropout"  # of the rows that are tested
+VARIANTS = "wide", "untied", "mixed", "dropout"  # of the rows that are tested
 
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if not n.startswith(VARIANTS)])

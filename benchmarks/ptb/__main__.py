@@ -99,7 +99,7 @@ def train(name, corpus, seed, epochs):
     model = build(recipe, tokenizer, warm_up * len(data), seed)
     run, seconds = cached(name, corpus, seed, epochs), 0.0
     if recipe.pretrained:
-        path = run.with_suffix(".pretrained.npz")
+        path = beside(run, "pretrained.npz")
         epochs, seconds = epochs - warm_up, pretrain(model, recipe, data, warm_up, path)
     steps, clock, aggressive = epochs * len(data), Clock(), None
     best = keras.callbacks.EarlyStopping(
@@ -114,7 +114,7 @@ def train(name, corpus, seed, epochs):
         aggressive = tv.Aggressive(train, valid, steps // 2, seed=seed)
         callbacks.append(aggressive)
     callbacks.append(Budget(recipe.rate, steps, aggressive))
-    resume = tv.Resume(run.with_suffix(".npz"), data, callbacks, every=500)
+    resume = tv.Resume(beside(run, "npz"), data, callbacks, every=500)
     history = model.fit(
         data,
         validation_data=validation,
@@ -158,7 +158,7 @@ def drawn(model, test, q, samples, part, run):
     """
     content = b"".join(array.tobytes() for array in (*model.get_weights(), test))
     digest = hashlib.sha256(content).hexdigest()[:12]
-    path = run.with_suffix(f".{digest}.{part}-{samples}.npy")
+    path = beside(run, f"{digest}.{part}-{samples}.npy")
     if not path.exists():
         seed = model.seed + 1000 * part  # the rows' own seeds are small numbers
         estimates = tv.evaluation.log_weights(model, test, q, samples, verbose=2, seed=seed)
@@ -191,8 +191,12 @@ def row(name, corpus, seed, epochs, samples):
 
 
 def cached(name, corpus, seed, epochs):
-    """Where a row keeps its state: suffixes tell the files apart."""
+    """Where a row keeps its state: in files `beside` this path."""
     return CACHE / corpus / f"{name}-{seed}-{epochs}"
+
+
+def beside(run, end):
+    return run.with_name(f"{run.name}.{end}")  # `with_suffix` would cut "dropout-0.3-..."
 
 
 def folder(corpus, epochs):
